@@ -1,0 +1,239 @@
+"""The command line. Thin: a command imports what it needs, so that `--help` stays quick and a capture small."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from sfm_stream import __version__
+from sfm_stream.errors import ConfigError, SfmError, UsageError
+
+if TYPE_CHECKING:
+    from sfm_stream.model import Kind, Stream
+
+_ELSEWHERE = {
+    "simulate": "sfm_stream.simulator.command:simulate",
+}
+"""Commands that live beside what they run: name -> module:attribute."""
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command from `_ELSEWHERE` only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = _ELSEWHERE[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+def main() -> NoReturn:
+    """Runs the command line; every error is one line on stderr and its own exit code (see `sfm_stream.errors`)."""
+    try:
+        sys.exit(cli.main(prog_name="sfm-stream", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except SfmError as error:
+        for line in str(error).splitlines():
+            click.echo(f"sfm-stream: {line}", err=True)
+        sys.exit(error.exit_code)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def cli() -> None:
+    """Keeps social-media streams flowing into an archive."""
+
+
+def _config_dir(command: click.decorators.FC) -> click.decorators.FC:
+    return click.option(
+        "--config-dir",
+        type=click.Path(path_type=Path),
+        default=Path("/etc/sfm"),
+        show_default=True,
+        help="Where streams/ and credentials/ lie.",
+    )(command)
+
+
+def _capture_options(command: click.decorators.FC) -> click.decorators.FC:
+    """What both streams take; SFM's own options, and --config-dir."""
+    for option in (
+        _config_dir,
+        click.option("--verbose", is_flag=True, help="Log more."),
+        click.option("--list", "listing", is_flag=True, help="Print all streams of this host, and do nothing else."),
+        click.option(
+            "--interval",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Seconds a file covers, in place of the setting.",
+        ),
+        click.option(
+            "--dir",
+            "data_dir",
+            type=click.Path(path_type=Path),
+            help="Where files go, in place of the setting.",
+        ),
+        click.option("--save", is_flag=True, help="Write files; without it, print the posts."),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("name", required=False)
+@_capture_options
+def filterstream(
+    name: str | None,
+    save: bool,
+    data_dir: Path | None,
+    interval: float | None,
+    listing: bool,
+    verbose: bool,
+    config_dir: Path,
+) -> None:
+    """Capture what matches the filter NAME."""
+    if listing:
+        _list(config_dir)
+    elif name is None:
+        raise click.UsageError("Give the NAME of a filter; --list shows them all.")
+    else:
+        _capture("filterstream", name, config_dir, save=save, data_dir=data_dir, interval=interval, verbose=verbose)
+
+
+@cli.command()
+@_capture_options
+def streamsample(
+    save: bool, data_dir: Path | None, interval: float | None, listing: bool, verbose: bool, config_dir: Path
+) -> None:
+    """Capture X's sample of all posts."""
+    if listing:
+        _list(config_dir)
+    else:
+        _capture(
+            "streamsample",
+            "streamsample",
+            config_dir,
+            save=save,
+            data_dir=data_dir,
+            interval=interval,
+            verbose=verbose,
+        )
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def validate(files: tuple[Path, ...]) -> None:
+    """Check settings and credential FILES without starting anything."""
+    from sfm_stream.config import validate_file
+
+    faults = []
+    for file in files:
+        try:
+            validate_file(file)
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    click.echo(f"{len(files)} valid")
+
+
+@cli.group()
+def rules() -> None:
+    """Work with the rules of a filter."""
+
+
+@rules.command("show")
+@click.argument("name")
+@_config_dir
+def rules_show(name: str, config_dir: Path) -> None:
+    """Print the rules that the filter NAME becomes at X."""
+    from sfm_stream.rules import compile_rules
+
+    for rule in compile_rules(_read_stream("filterstream", name, config_dir)):
+        click.echo(f"{rule.tag}\t{len(rule.value)}\t{rule.value}")
+
+
+@rules.command("test")
+@click.argument("name")
+@click.option(
+    "--posts",
+    required=True,
+    type=click.File("rb"),
+    help="Recorded posts, one a line, as X streams them; - for standard input.",
+)
+@_config_dir
+def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
+    """Show what the filter NAME would have matched among recorded posts, before paying for it."""
+    from sfm_stream.rules import compile_rules
+    from sfm_stream.trial import report, trial
+
+    stream = _read_stream("filterstream", name, config_dir)
+    click.echo(report(trial(((rule.tag, rule.value) for rule in compile_rules(stream)), posts)))
+
+
+def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
+    from sfm_stream.config import read_stream, stream_path
+    from sfm_stream.faults import nearest
+
+    path = stream_path(config_dir, kind, name)
+    if kind == "filterstream" and not path.exists() and path.parent.is_dir():
+        prefix = path.stem.removesuffix(name)
+        known = [each.stem.removeprefix(prefix) for each in path.parent.glob(f"{prefix}*.json")]
+        raise UsageError(f"no filter {name!r} on this host; {nearest(name, known) if known else 'it has none'}")
+    return read_stream(path)
+
+
+def _list(config_dir: Path) -> None:
+    from sfm_stream.config import list_streams
+    from sfm_stream.rules import compile_rules
+
+    rows = [("PROGRAM", "ACTIVE", "CREDENTIAL", "RULES", "INTERVAL")]
+    for stream in list_streams(config_dir):
+        active = "yes" if stream.active else "no"
+        count = str(len(compile_rules(stream)))
+        rows.append((stream.program, active, stream.credential, count, f"{stream.save_interval:g} s"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _capture(
+    kind: Kind,
+    name: str,
+    config_dir: Path,
+    *,
+    save: bool,
+    data_dir: Path | None,
+    interval: float | None,
+    verbose: bool,
+) -> None:
+    import msgspec
+
+    from sfm_stream import recorder
+    from sfm_stream.config import credential_path, read_credential, read_stream, stream_path
+
+    path = stream_path(config_dir, kind, name)
+
+    def settings() -> Stream:
+        """The settings as they are now, under the options of this command line; called again at SIGHUP."""
+        stream = read_stream(path)
+        return msgspec.structs.replace(
+            stream,
+            data_dir=str(data_dir) if data_dir else stream.data_dir,
+            save_interval=interval or stream.save_interval,
+        )
+
+    stream = _read_stream(kind, name, config_dir)
+    credential = read_credential(credential_path(config_dir, stream.credential))
+    recorder.run(settings, credential, settings_path=path, save=save, verbose=verbose)

@@ -1,0 +1,176 @@
+"""Turns plain data (from JSON or an inventory) into typed structs, and collects every fault on the way.
+
+msgspec stops at the first error. A person who edits an inventory wants all of them at
+once, each with the place, the value, what is allowed and what to do; so this walks the
+declared type itself and lets msgspec judge the leaves.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+SHOWN = 60
+"""A value longer than this many characters is cut where a fault shows it."""
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong.
+
+    Attributes:
+        where: The item, in the user's own terms: ``filter 'storms': rules[1].query``.
+        problem: What was found there and why it cannot be.
+        fix: What is allowed, or what to do.
+    """
+
+    where: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}; {self.fix}"
+
+
+class Secret(str):
+    """Text that must never be shown: ``repr`` and ``str.format`` give a mask."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __format__(self, _spec: str) -> str:
+        return "***"
+
+
+def show(value: object) -> str:
+    """A value as a fault shows it: as JSON, with its type where that is the surprise."""
+    if isinstance(value, Secret):
+        return "a secret"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    if isinstance(value, bool):
+        return f"{text} (true or false; YAML reads yes, no, on and off so)"
+    if isinstance(value, int | float):
+        return f"{text} (a number)"
+    return text
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The fix for an unknown word: the nearest known one, or the whole list."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
+
+
+def convert(kind: Any, raw: object, where: str, faults: list[Fault]) -> Any:  # noqa: ANN401 - as typed by `kind`
+    """Converts plain data to `kind`, a struct, list, mapping or scalar type.
+
+    Args:
+        kind: The declared type: a `msgspec.Struct`, ``tuple[T, ...]``, ``dict[str, T]`` or what msgspec converts.
+        raw: Data made of dicts, lists, strings, numbers, booleans and None.
+        where: How a fault names this place.
+        faults: Receives every fault found.
+
+    Returns:
+        The value, or None where anything in it is at fault (then `faults` has grown).
+    """
+    before = len(faults)
+    value: Any
+    kind, optional = _without_none(kind)
+    if raw is None and optional:
+        return None
+    origin = typing.get_origin(kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        value = _struct(kind, raw, where, faults)
+    elif origin is tuple and typing.get_args(kind)[1:] == (...,):
+        value = _sequence(typing.get_args(kind)[0], raw, where, faults)
+    elif origin is dict:
+        value = _mapping(typing.get_args(kind)[1], raw, where, faults)
+    else:
+        value = _leaf(kind, raw, where, faults)
+    return value if len(faults) == before else None
+
+
+def _without_none(kind: Any) -> tuple[Any, bool]:  # noqa: ANN401
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        members = [m for m in typing.get_args(kind) if m is not types.NoneType]
+        if len(members) < len(typing.get_args(kind)):
+            return (members[0] if len(members) == 1 else typing.Union[tuple(members)]), True  # noqa: UP007
+    return kind, False
+
+
+def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fault]) -> object:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    hints = typing.get_type_hints(kind, include_extras=True)
+    if not isinstance(raw, Mapping):
+        # What stands in the place of a mapping of secrets may be one.
+        found = "no mapping" if any(_without_none(hint)[0] is Secret for hint in hints.values()) else show(raw)
+        faults.append(Fault(where=where, problem=f"found {found}", fix="a mapping of keys to values is needed"))
+        return None
+    faults.extend(
+        Fault(where=where, problem=f"unknown key {key!r}", fix=nearest(str(key), fields))
+        for key in raw
+        if key not in fields
+    )
+    values = {}
+    for name, field in fields.items():
+        if name in raw:
+            values[field.name] = convert(hints[field.name], raw[name], f"{where}: {name}", faults)
+        elif field.required:
+            faults.append(Fault(where=where, problem=f"the key {name!r} is missing", fix="it must be given"))
+    return kind(**values) if len(values) >= sum(f.required for f in fields.values()) else None
+
+
+def _sequence(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  # noqa: ANN401
+    if not isinstance(raw, list | tuple):
+        faults.append(
+            Fault(where=where, problem=f"found {show(raw)}", fix="a list is needed, even for one entry: [...]")
+        )
+        return None
+    return tuple(convert(kind, item, f"{where}[{index}]", faults) for index, item in enumerate(raw))
+
+
+def _mapping(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  # noqa: ANN401
+    if not isinstance(raw, Mapping):
+        faults.append(Fault(where=where, problem=f"found {show(raw)}", fix="a mapping of names to values is needed"))
+        return None
+    return {str(key): convert(kind, item, f"{where}: {key}", faults) for key, item in raw.items()}
+
+
+def _leaf(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  # noqa: ANN401
+    if kind is Secret:
+        if isinstance(raw, str):
+            return Secret(raw)
+        faults.append(Fault(where=where, problem="found no text", fix="the secret as quoted text is needed"))
+        return None
+    try:
+        return msgspec.convert(raw, kind, strict=True)
+    except msgspec.ValidationError as error:
+        problem = f"found {show(raw)}"
+        fix = _allowed(str(error).partition(" - at ")[0])
+        if "`str`" in str(error) and isinstance(raw, int | float):
+            fix = f'text is needed: put it in quotes, "{raw}"'
+        faults.append(Fault(where=where, problem=problem, fix=fix))
+        return None
+
+
+def _allowed(message: str) -> str:
+    """Gives a message of msgspec, ``Expected `int` >= 1, got `str```, in plain words."""
+    words = {
+        "`str`": "text",
+        "`int`": "a whole number",
+        "`float`": "a number",
+        "`bool`": "true or false",
+        "`array`": "a list",
+    }
+    allowed = message.partition(", got")[0].removeprefix("Expected ")
+    for word, plain in words.items():
+        allowed = allowed.replace(word, plain)
+    return f"{allowed} is needed" if message.startswith("Expected") else allowed
