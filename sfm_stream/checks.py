@@ -124,7 +124,7 @@ def _rules_faults(stream: Stream, where: str) -> Iterator[Fault]:
         yield Fault(
             where=where,
             problem=f"it needs {total} rules of X (an entry too many makes one more)",
-            fix=f"the app may hold {stream.rule_count}: ask for less, or raise rule_count if X has granted more",
+            fix=f"the app may hold {stream.rule_count}: ask for less, or raise sfm_rule_count if X has granted more",
         )
 
 

@@ -156,7 +156,7 @@ def _leaf(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  #
         problem = f"found {show(raw)}"
         fix = _allowed(str(error).partition(" - at ")[0])
         if "`str`" in str(error) and isinstance(raw, int | float):
-            fix = f'text is needed: put it in quotes, "{raw}"'
+            fix = "text is needed: put it in quotes" + ("" if isinstance(raw, bool) else f', "{raw}"')
         faults.append(Fault(where=where, problem=problem, fix=fix))
         return None
 

@@ -1,0 +1,262 @@
+"""Every fault of an inventory is found at once, named, and cured by what its message says."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from sfm_stream.preflight import Plan, examine
+
+KNOWN = {
+    "sfm_api_url",
+    "sfm_credentials",
+    "sfm_data_dir",
+    "sfm_filters",
+    "sfm_save_interval",
+    "sfm_streamsample",
+}
+TOKEN = "AAAAAAAAAAAAAAAAAAAAAsecretsecretsecret"
+GOOD: dict[str, Any] = {
+    "sfm_credentials": {
+        "library": {"bearer_token": TOKEN},
+        "weather": {"consumer_key": "k" * 25, "consumer_secret": "s" * 50},
+    },
+    "sfm_filters": [
+        {
+            "name": "elections",
+            "credential": "library",
+            "track": ["election", "polling station", "#vote"],
+            "follow": ["gwlibraries", "12345"],
+            "locations": [[-77.12, 38.79, -76.91, 38.99]],
+        },
+        {
+            "name": "storms",
+            "credential": "weather",
+            "rules": [
+                {"name": "agencies", "follow": ["NWS", "NHC_Atlantic"]},
+                {"name": "reports", "query": "(tornado OR hail) has:images -is:retweet lang:en"},
+            ],
+        },
+    ],
+}
+
+
+def with_changes(*changes: tuple[str, object]) -> dict[str, Any]:
+    """The good variables, with values set at dotted paths; a value of `...` takes the key away."""
+    variables = copy.deepcopy(GOOD)
+    for path, value in changes:
+        *parents, last = path.split(".")
+        place: Any = variables
+        for parent in parents:
+            place = place[int(parent) if isinstance(place, list) else parent]
+        if value is ...:
+            del place[last]
+        elif isinstance(place, list):
+            place.insert(int(last), value) if int(last) == len(place) else place.__setitem__(int(last), value)
+        else:
+            place[last] = value
+    return variables
+
+
+def faults(*changes: tuple[str, object]) -> list[str]:
+    return [str(fault) for fault in examine({"host": with_changes(*changes)}, KNOWN).faults]
+
+
+def test_a_good_inventory_has_no_fault_and_resolves_to_what_the_programs_read() -> None:
+    """The plan holds each stream with the host's own settings in place of the defaults."""
+    plan = examine({"host": {**GOOD, "sfm_save_interval": 60, "sfm_data_dir": "/srv/sfm"}}, KNOWN)
+    assert plan.faults == ()
+    streams = [declared.stream for declared in plan.hosts["host"]]
+    assert [stream.program for stream in streams] == ["twitterfilter-elections", "twitterfilter-storms"]
+    assert {(stream.save_interval, stream.data_dir) for stream in streams} == {(60.0, "/srv/sfm")}
+    assert [rule.name for rule in streams[0].rules] == ["main"]
+
+
+FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
+    (
+        "an unknown credential",
+        [("sfm_filters.0.credential", "libary")],
+        ["filter 'elections': unknown credential \"libary\"; did you mean 'library'?"],
+    ),
+    (
+        "an unused credential that is malformed",
+        [("sfm_credentials.spare", {"consumer_key": "k"})],
+        [
+            "credential 'spare': found consumer_key; either bearer_token, or consumer_key and consumer_secret, "
+            "must be given"
+        ],
+    ),
+    (
+        "an empty secret",
+        [("sfm_credentials.library.bearer_token", "")],
+        ["credential 'library': bearer_token: found an empty secret; put the app's real one there"],
+    ),
+    (
+        "a placeholder",
+        [("sfm_credentials.library.bearer_token", "CHANGE_ME")],
+        ["credential 'library': bearer_token: found a placeholder; put the app's real secret there"],
+    ),
+    (
+        "an unsafe name",
+        [("sfm_filters.0.name", "../storms x")],
+        [
+            "filter '../storms x': found the name \"../storms x\"; up to 64 letters, digits, - and _ are allowed, "
+            "the first a letter or digit"
+        ],
+    ),
+    (
+        "a name twice",
+        [("sfm_filters.1.name", "elections")],
+        ['sfm_filters: two filters are named "elections"; rename one of them'],
+    ),
+    (
+        "an unknown key",
+        [("sfm_filters.0.trak", ["x"])],
+        ["filter 'elections': unknown key 'trak'; did you mean 'track'?"],
+    ),
+    (
+        "an unknown variable",
+        [("sfm_filter", [])],
+        ["sfm_filter: unknown variable; did you mean 'sfm_filters'?"],
+    ),
+    (
+        "nothing to match",
+        [("sfm_filters.1.rules", [])],
+        ["filter 'storms': it says nothing to match; give track, follow, locations, query or rules with these"],
+    ),
+    (
+        "a rule over the limit",
+        [("sfm_filters.1.rules.1.query", "hail OR " * 200 + "hail")],
+        [
+            "filter 'storms': rule 'reports': "
+            '"hail OR hail OR hail OR hail OR hail OR hail OR hail OR ha… '
+            "has 1604 characters; X takes at most 1024 in one rule: split or shorten it"
+        ],
+    ),
+    (
+        "over 1,000 rules",
+        [("sfm_filters.1.rules", [{"name": f"r{n}", "query": f"word{n}"} for n in range(1001)])],
+        [
+            "filter 'storms': it needs 1001 rules of X (an entry too many makes one more); "
+            "the app may hold 1000: ask for less, or raise sfm_rule_count if X has granted more"
+        ],
+    ),
+    (
+        "coordinates in the wrong order",
+        [("sfm_filters.0.locations", [[38.79, -77.12, 38.99, -176.91]])],
+        [
+            "filter 'elections': locations[0]: found [38.79, -77.12, 38.99, -176.91]; the order is west, south, east, "
+            "north, with longitudes from -180 to 180 and latitudes from -90 to 90"
+        ],
+    ),
+    (
+        "a number where text is needed",
+        [("sfm_filters.0.follow", [12345])],
+        ["filter 'elections': follow[0]: found 12345 (a number); text is needed: put it in quotes, \"12345\""],
+    ),
+    (
+        "a word that YAML reads as true",
+        [("sfm_filters.0.track", [True])],
+        [
+            "filter 'elections': track[0]: found true (true or false; YAML reads yes, no, on and off so); "
+            "text is needed: put it in quotes"
+        ],
+    ),
+    (
+        "text where a list is needed",
+        [("sfm_filters.0.track", "election")],
+        ["filter 'elections': track: found \"election\"; a list is needed, even for one entry: [...]"],
+    ),
+    (
+        "an interval that is not positive",
+        [("sfm_save_interval", 0)],
+        ["sfm_save_interval: found 0 (a number); a number > 0 is needed"],
+    ),
+    (
+        "a query that X cannot read",
+        [("sfm_filters.1.rules.1.query", "(tornado OR hail")],
+        ["filter 'storms': rule 'reports': query: found \"(tornado OR hail\"; "],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "messages"), [case[1:] for case in FAULTS], ids=[case[0] for case in FAULTS])
+def test_a_fault_is_named_with_its_value_and_its_cure(changes: list[tuple[str, object]], messages: list[str]) -> None:
+    """One fault makes one line, whatever else the inventory holds."""
+    found = faults(*changes)
+    assert len(found) == len(messages), found
+    for line, message in zip(found, messages, strict=True):
+        assert line == message or (message.endswith("; ") and line.startswith(message)), line
+
+
+def test_all_faults_are_found_at_once() -> None:
+    """A person mends an inventory in one go."""
+    found = faults(
+        ("sfm_filters.0.trak", ["x"]),
+        ("sfm_filters.0.follow", [1, 2]),
+        ("sfm_filters.1.credential", "wether"),
+        ("sfm_save_interval", -1),
+        ("sfm_credentials.library.bearer_token", "CHANGE_ME"),
+    )
+    assert len(found) == 6, found
+
+
+def test_no_fault_shows_a_secret() -> None:
+    """Not even where a secret stands in the wrong place."""
+    for changes in (
+        [("sfm_credentials.library", TOKEN)],
+        [("sfm_credentials.library", [TOKEN])],
+        [("sfm_credentials", [TOKEN])],
+        [("sfm_credentials.library.bearer_token", [TOKEN])],
+        [("sfm_credentials.library.bearer_token", {"x": TOKEN})],
+        [("sfm_credentials.library.bearer_token", f"Bearer {TOKEN}")],
+        [("sfm_credentials.library.token", TOKEN)],
+    ):
+        found = faults(*changes)
+        assert found
+        assert TOKEN not in "".join(found)
+
+
+def two_hosts(first: dict[str, Any], second: dict[str, Any]) -> Plan:
+    return examine({"one": first, "two": second}, KNOWN)
+
+
+def test_two_active_streams_on_one_credential_are_refused_on_one_host() -> None:
+    """X would let only one of them connect."""
+    (found,) = faults(("sfm_streamsample", {"credential": "library"}))
+    assert found.startswith(
+        "filter 'elections' on host and sfm_streamsample on host: 2 active streams use credential 'library'; "
+        "X allows an app one connection"
+    )
+
+
+def test_two_active_streams_on_one_credential_are_refused_on_two_hosts() -> None:
+    """A host cannot see what another one does; the inventory can."""
+    (found,) = two_hosts(with_changes(), with_changes(("sfm_filters", [GOOD["sfm_filters"][0]]))).faults
+    assert found.where == "filter 'elections' on one and filter 'elections' on two"
+
+
+def test_the_same_secret_under_two_names_is_the_same_app() -> None:
+    """A copied token is found out, and not shown."""
+    (found,) = faults(("sfm_credentials.weather", {"bearer_token": TOKEN}))
+    assert "credentials 'library' and 'weather', which hold the same secret" in found
+    assert TOKEN not in found
+
+
+def test_an_inactive_filter_does_not_use_its_credential() -> None:
+    """It is examined all the same."""
+    assert faults(("sfm_filters.1.credential", "library"), ("sfm_filters.1.active", False)) == []
+    assert len(faults(("sfm_filters.1.credential", "nobody"), ("sfm_filters.1.active", False))) == 1
+
+
+def digest(*changes: tuple[str, object]) -> str:
+    return examine({"host": with_changes(*changes)}, KNOWN).hosts["host"][0].digest
+
+
+def test_the_digest_changes_with_all_that_needs_a_restart_and_with_nothing_else() -> None:
+    """Rules are taken up by a running program; another secret or interval is not."""
+    assert digest() == digest(("sfm_filters.0.track", ["other"])) == digest(("sfm_filters.1.name", "other"))
+    assert len({digest(), digest(("sfm_filters.0.save_interval", 5)), digest(("sfm_api_url", "http://x"))}) == 3
+    assert digest() != digest(("sfm_credentials.library.bearer_token", TOKEN + "2"))
