@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sfm_stream.model import Kind, Stream
 
 _ELSEWHERE = {
+    "audit": "sfm_stream.audit_command:audit",
+    "history": "sfm_stream.history_command:history",
+    "organizedata": "sfm_stream.organize_command:organizedata",
     "simulate": "sfm_stream.simulator.command:simulate",
 }
 """Commands that live beside what they run: name -> module:attribute."""

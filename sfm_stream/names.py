@@ -1,0 +1,67 @@
+"""The names of capture files, and where in the date tree each belongs.
+
+A segment is what a program writes; finished, it loses its ``.part`` and is a capture file::
+
+    twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz.part
+    twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz
+    twitterfilter-storms-2026-11-24T20-15-00Z-2.jsonl.gz     # where the clock gave the same name again
+
+SFM's names are read as well: ``twitterfilter-2-2014-04-11T04-34-28Z.gz``, older ones with
+colons in the time, ``.xml.gz``. All times are UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+import msgspec
+
+SUFFIX = ".jsonl.gz"
+PART = ".part"
+_TIME = "%Y-%m-%dT%H-%M-%SZ"
+
+_NAME = re.compile(
+    r"(?P<program>[A-Za-z0-9][A-Za-z0-9_.-]*?)"
+    r"-(?P<time>\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\dZ)"
+    r"(-(?P<number>[1-9]\d*))?"
+    r"(?P<suffix>(\.jsonl|\.json|\.xml)?\.gz)"
+)
+
+
+class CaptureName(msgspec.Struct, frozen=True, order=True):
+    """What the name of a capture file says.
+
+    Attributes:
+        program: The supervisor program that wrote it.
+        time: When it was begun (UTC, to the second).
+        number: 2 and more where the same program had begun one at the same second already.
+        suffix: ``.jsonl.gz``, or what SFM used.
+    """
+
+    program: str
+    time: datetime
+    number: int = 1
+    suffix: str = SUFFIX
+
+    def __str__(self) -> str:
+        number = f"-{self.number}" if self.number > 1 else ""
+        return f"{self.program}-{self.time.strftime(_TIME)}{number}{self.suffix}"
+
+    @property
+    def folder(self) -> PurePath:
+        """Its place below the data directory: ``<program>/<YYYY>/<MM>/<DD>/<HH>``."""
+        return PurePath(self.program, *self.time.strftime("%Y %m %d %H").split())
+
+
+def parse(name: str) -> CaptureName | None:
+    """Reads the name of a capture file (not a segment's); None where it is none of ours or SFM's."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        time = datetime.strptime(found["time"].replace(":", "-"), _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return CaptureName(program=found["program"], time=time, number=int(found["number"] or 1), suffix=found["suffix"])
