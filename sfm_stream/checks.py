@@ -76,6 +76,12 @@ def stream_faults(stream: Stream, where: str) -> Iterator[Fault]:
                 problem=f"found {show(getattr(stream, key))}",
                 fix="an absolute path is needed",
             )
+    if parse_floor(stream.min_free) is None:
+        yield Fault(
+            where=f"{where}: min_free",
+            problem=f"found {show(stream.min_free)}",
+            fix='a size like "500M" or "10G", or a share of the disk like "5%", is needed; "0" turns the check off',
+        )
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", stream.api_url):
         yield Fault(
             where=f"{where}: api_url",
@@ -84,6 +90,20 @@ def stream_faults(stream: Stream, where: str) -> Iterator[Fault]:
         )
     if stream.kind == "filterstream":
         yield from _rules_faults(stream, where)
+
+
+def parse_floor(text: str) -> tuple[int, float] | None:
+    """Reads a ``min_free``: bytes (``500M`` is 500 * 2**20) and a share of the disk, of which one is 0.
+
+    None where it is neither.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?i?B?|%)", text.strip(), re.IGNORECASE)
+    if found is None:
+        return None
+    number, unit = float(found[1]), found[2].upper()
+    if unit == "%":
+        return (0, number / 100) if number <= 90 else None
+    return int(number * 1024 ** ("BKMGT".index(unit[0]) if unit else 0)), 0.0
 
 
 def field_faults(wanted: Fields, where: str) -> Iterator[Fault]:

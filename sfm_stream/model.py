@@ -60,6 +60,22 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expansions: tuple[str, ...] | None = None
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one credential may consume; None sets no limit. Days and months are UTC's, as X's own.
+
+    Attributes:
+        per_day: Posts a day.
+        per_month: Posts a month.
+        per_minute: Posts in any 60 seconds; more of them stop the stream until the next full hour.
+        price: Dollars a post, to show what was spent.
+    """
+
+    per_day: Positive | None = None
+    per_month: Positive | None = None
+    per_minute: Positive | None = None
+    price: Annotated[float, msgspec.Meta(ge=0)] = 0.005
+
+
 class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The settings of one stream: all that its program needs besides the secret.
 
@@ -75,6 +91,9 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         state_dir: Where journal, lock and live status go.
         save_interval: Seconds after which a segment is finished.
         save_bytes: Compressed size after which it is finished sooner; None for never.
+        min_free: Free space that the data directory's filesystem must keep, like ``1G`` or ``5%``.
+        budget: What the credential may consume.
+        backfill_minutes: The most that X recovers after a gap for this account; 0 where it is not entitled to any.
         rule_length: The longest rule that X takes of this app, in characters.
         rule_count: The most rules that X takes of this app.
     """
@@ -90,6 +109,9 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state_dir: str = "/var/lib/sfm/state"
     save_interval: Seconds = 900.0
     save_bytes: Positive | None = None
+    min_free: str = "1G"
+    budget: Budget = Budget()
+    backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     rule_length: Positive = 1024
     rule_count: Positive = 1000
 

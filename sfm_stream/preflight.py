@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from sfm_stream.faults import Fault, convert, nearest, show
 from sfm_stream.model import (
     API_URL,
     SAMPLE,
+    Budget,
     Credential,
     Degrees,
     Fields,
@@ -31,6 +32,25 @@ from sfm_stream.model import (
 
 MAIN_RULE = "main"
 """The name of the rule that a filter's own track, follow, locations or query make."""
+
+
+class DeclaredCredential(Credential, frozen=True, kw_only=True):
+    """A value of ``sfm_credentials``: the secret, and what X and its owner allow the app.
+
+    Attributes:
+        budget: See `Stream.budget`.
+        backfill_minutes: See `Stream.backfill_minutes`.
+    """
+
+    budget: Budget = Budget()
+    backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+
+    @property
+    def secret(self) -> Credential:
+        """What the program's credential file holds."""
+        return Credential(
+            bearer_token=self.bearer_token, consumer_key=self.consumer_key, consumer_secret=self.consumer_secret
+        )
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +91,7 @@ class HostVars(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: str = "/var/lib/sfm/state"
     save_interval: Seconds = 900.0
     save_bytes: Positive | None = None
+    min_free: str = "1G"
     fields: Fields = Fields()
     rule_length: Positive = 1024
     rule_count: Positive = 1000
@@ -161,18 +182,21 @@ class _Host:
     def digest(self, stream: Stream) -> str:
         """See `Declared.digest`."""
         settings = msgspec.json.encode(msgspec.structs.replace(stream, rules=()))
-        secret = msgspec.json.encode(self.credentials.get(stream.credential))
+        secret = msgspec.json.encode(self._allowed(stream).secret)
         return hashlib.sha256(b"\n".join((__version__.encode(), settings, secret))).hexdigest()[:16]
 
+    def _allowed(self, stream: Stream | Filter | Sample) -> DeclaredCredential:
+        return self.credentials.get(stream.credential) or DeclaredCredential()
+
     @staticmethod
-    def _credentials(raw: object, faults: list[Fault]) -> Iterator[tuple[str, Credential]]:
+    def _credentials(raw: object, faults: list[Fault]) -> Iterator[tuple[str, DeclaredCredential]]:
         for name, value in _items(raw, "sfm_credentials", faults).items():
             where = f"credential {name!r}"
             faults.extend(name_faults(name, where))
-            credential: Credential | None = convert(Credential, value, where, faults)
+            credential: DeclaredCredential | None = convert(DeclaredCredential, value, where, faults)
             if credential is not None:
-                faults.extend(credential_faults(credential, where))
-            yield name, credential or Credential()
+                faults.extend(credential_faults(credential.secret, where))
+            yield name, credential or DeclaredCredential()
 
     @staticmethod
     def _filters(raw: object, faults: list[Fault]) -> Iterator[Filter]:
@@ -215,6 +239,9 @@ class _Host:
             state_dir=defaults.state_dir,
             save_interval=declared.save_interval or defaults.save_interval,
             save_bytes=declared.save_bytes or defaults.save_bytes,
+            min_free=defaults.min_free,
+            budget=self._allowed(declared).budget,
+            backfill_minutes=self._allowed(declared).backfill_minutes,
             rule_length=defaults.rule_length,
             rule_count=defaults.rule_count,
         )
@@ -253,8 +280,8 @@ def _shared_credentials(hosts: list[_Host]) -> Iterator[Fault]:
         for stream in host.streams:
             if stream.active:
                 users[stream.credential].append((host, stream))
-                secret = host.credentials.get(stream.credential)
-                if secret is not None and secret != Credential():
+                secret = host.credentials.get(stream.credential, DeclaredCredential()).secret
+                if secret != Credential():
                     users[secret].append((host, stream))
     for key, pairs in users.items():
         names = {stream.credential for _, stream in pairs}

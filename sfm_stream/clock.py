@@ -1,0 +1,45 @@
+"""Times as the journal, the status and the tables show them: UTC, to the millisecond."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+def now() -> datetime:
+    """The present time in UTC; milliseconds, since no more is meant."""
+    return milliseconds(datetime.now(UTC))
+
+
+def milliseconds(time: datetime) -> datetime:
+    """`time` without what is below a millisecond."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def text(time: datetime) -> str:
+    """``2026-11-24T20:13:00.123Z``."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(value: str) -> datetime:
+    """Reads what `text` writes, and any other ISO 8601 time.
+
+    Raises:
+        ValueError: It is no such time.
+    """
+    time = datetime.fromisoformat(value)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def end_of_hour(time: datetime) -> datetime:
+    """The next full hour."""
+    return time.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def end_of_day(time: datetime) -> datetime:
+    """The next midnight."""
+    return time.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def end_of_month(time: datetime) -> datetime:
+    """The midnight with which the next month begins."""
+    return end_of_day(time.replace(day=28) + timedelta(days=4)).replace(day=1)

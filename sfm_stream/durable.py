@@ -1,0 +1,44 @@
+"""Writing that survives a crash: what has been reported as written is on the disk, whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def sync_directory(path: Path) -> None:
+    """Makes names that were created, renamed or removed in `path` last through a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Puts `content` in the place of `path`, so that a reader sees the old or the new and nothing between.
+
+    With `durable` false a power cut may bring the old content back; it costs no wait for the disk.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    try:
+        write_all(descriptor, content)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+    if durable:
+        sync_directory(path.parent)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Writes every byte, however many calls that takes.
+
+    Raises:
+        OSError: The disk is full, or fails.
+    """
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]

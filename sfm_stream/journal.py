@@ -1,0 +1,117 @@
+"""A program's append-only record of what happened to its stream: one JSON object a line.
+
+Each line has ``time`` (UTC) and ``event``; what else depends on the event:
+
+===========  =======================================================================================
+event        fields
+===========  =======================================================================================
+start        pid, version, settings (sha256 of the settings file)
+salvage      file, posts, bytes, torn_bytes, first_id, last_id, sha256, lost_after
+connect      endpoint, attempt, backfill_minutes
+disconnect   reason, http_status, detail (X's own words)
+gap          start, end, seconds, cause, planned, attempts, backfill_minutes
+rotate       file, posts, bytes, first_id, last_id, first_time, last_time, sha256, duplicates
+rules        by, added, removed, kept (numbers), and the rules that were added and removed
+foreign      rules of the app that are not this filter's: what they match arrives, too
+message      text: a line of the stream that is no post
+overflow     posts, bytes, first_time, last_time: arrived and dropped, the writer being too slow
+torn         bytes: an incomplete last line of a connection
+slot         connection, client_ip, connected_at, action
+budget       reason, until, posts, dollars
+disk         free, floor, action
+settings     fault: settings that were not taken up
+journal      torn_bytes: an incomplete last line of this file, taken off at start
+stop         reason, planned
+===========  =======================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sfm_stream import clock
+from sfm_stream.durable import sync_directory, write_all
+from sfm_stream.errors import StorageError
+
+
+def journal_path(state_dir: Path, program: str) -> Path:
+    """Where the journal of a program lies."""
+    return state_dir / "journal" / f"{program}.jsonl"
+
+
+class Journal:
+    """Appends to a journal; safe to use from several threads.
+
+    A crash may leave an incomplete last line: it is taken off when the journal is next opened, and that is journaled.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
+            torn = _cut_torn_line(self._descriptor)
+            sync_directory(path.parent)
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+        if torn:
+            self.write("journal", torn_bytes=torn)
+
+    def write(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+        """Appends one entry; it is on the disk when this returns. Fields that are None are left out."""
+        entry: dict[str, object] = {"time": clock.text(clock.now()), "event": event}
+        entry.update({key: _plain(value) for key, value in fields.items() if value is not None})
+        line = msgspec.json.encode(entry) + b"\n"
+        with self._lock:
+            try:
+                write_all(self._descriptor, line)
+                os.fsync(self._descriptor)
+            except OSError as error:
+                raise StorageError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The entries of a journal, oldest first; a line that is incomplete or damaged is left out."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            try:
+                entry = msgspec.json.decode(line)
+            except msgspec.DecodeError:
+                continue
+            if isinstance(entry, dict) and "event" in entry and "time" in entry:
+                yield entry
+
+
+def _cut_torn_line(descriptor: int) -> int:
+    """Takes an incomplete last line off; returns how many bytes it had."""
+    size = os.fstat(descriptor).st_size
+    end = size
+    while end:
+        start = max(0, end - 65536)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)
+    return size - end
+
+
+def _plain(value: object) -> object:
+    return clock.text(value) if isinstance(value, datetime) else value

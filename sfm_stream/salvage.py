@@ -1,0 +1,164 @@
+"""Makes proper capture files of the segments that a crash has left behind.
+
+Every complete line is kept; the torn tail is dropped and counted. A segment that another live process
+writes cannot be among them: the caller holds the lock of the program's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from zlib_ng import zlib_ng
+
+from sfm_stream import names
+from sfm_stream.durable import sync_directory, write_all
+from sfm_stream.envelope import look
+from sfm_stream.segment import LEVEL
+
+_GZIP = 31
+_CHUNK = 1 << 18
+
+
+class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
+    """What was made of a leftover segment.
+
+    Attributes:
+        file: The capture file; None where the segment held no complete line and was removed.
+        posts: Complete lines kept.
+        bytes: Size of the capture file.
+        torn_bytes: Bytes of text after the last complete line, dropped.
+        first_id: Id of the first post.
+        last_id: Id of the last post.
+        sha256: Of the capture file.
+        lost_after: When the segment was last written: what arrived later is not in it.
+    """
+
+    file: str | None
+    posts: int
+    bytes: int
+    torn_bytes: int
+    first_id: str | None
+    last_id: str | None
+    sha256: str | None
+    lost_after: datetime
+
+
+def leftovers(directory: Path, program: str) -> list[Path]:
+    """The segments of a program, oldest first."""
+    found = []
+    for path in directory.glob(f"{program}-*{names.PART}"):
+        name = names.parse(path.name.removesuffix(names.PART))
+        if name is not None and name.program == program:
+            found.append((name, path))
+    return [path for _, path in sorted(found)]
+
+
+def salvage(path: Path) -> Salvaged:
+    """Turns the segment at `path` into a capture file beside it.
+
+    Killed at any point and run again, it loses nothing: the segment is replaced only by a whole file on the disk.
+
+    Raises:
+        OSError: The disk is full, or fails; the segment is as it was.
+    """
+    lost_after = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    temporary = path.with_name(f".{path.name}.salvage")
+    kept = _Kept()
+    deflate = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, _GZIP)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    try:
+        for text in kept.complete_lines(_readable(path)):
+            kept.take(descriptor, deflate.compress(text))
+        kept.take(descriptor, deflate.flush(zlib_ng.Z_FINISH))
+        os.fchmod(descriptor, 0o440)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if kept.posts:
+        temporary.replace(path)
+        target = _free(path.with_name(path.name.removesuffix(names.PART)))
+        path.rename(target)
+    else:
+        path.unlink()
+        temporary.unlink()
+    sync_directory(path.parent)
+    return Salvaged(
+        file=target.name if kept.posts else None,
+        posts=kept.posts,
+        bytes=kept.size if kept.posts else 0,
+        torn_bytes=kept.torn,
+        first_id=look(kept.first).data.id or None,
+        last_id=look(kept.last).data.id or None,
+        sha256=kept.digest.hexdigest() if kept.posts else None,
+        lost_after=lost_after,
+    )
+
+
+class _Kept:
+    """Counts what goes over from the segment into the capture file."""
+
+    def __init__(self) -> None:
+        self.posts = self.size = self.torn = 0
+        self.first = self.last = b""
+        self.digest = hashlib.sha256()
+
+    def complete_lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        tail: list[bytes] = []
+        for chunk in chunks:
+            head, newline, rest = chunk.rpartition(b"\n")
+            if not newline:
+                tail.append(chunk)
+                continue
+            text = b"".join([*tail, head, newline])
+            tail = [rest]
+            self.posts += text.count(b"\n")
+            self.first = self.first or text.partition(b"\n")[0]
+            self.last = text[text.rfind(b"\n", 0, -1) + 1 : -1]
+            yield text
+        self.torn = sum(map(len, tail))
+
+    def take(self, descriptor: int, data: bytes) -> None:
+        write_all(descriptor, data)
+        self.digest.update(data)
+        self.size += len(data)
+
+
+def _readable(path: Path) -> Iterator[bytes]:
+    """The text of a gzip, as far as it can be read."""
+    inflate = zlib.decompressobj(_GZIP)
+    with path.open("rb") as file:
+        while not inflate.eof and (data := file.read(_CHUNK)):
+            before = inflate.copy()
+            try:
+                text = inflate.decompress(data)
+            except zlib.error:
+                yield _up_to_the_damage(before, data)
+                return
+            if text:
+                yield text
+
+
+def _up_to_the_damage(inflate: zlib._Decompress, data: bytes) -> bytes:
+    """An error hides the text before it in the same call: byte for byte, no text is hidden."""
+    text = bytearray()
+    try:
+        for index in range(len(data)):
+            text += inflate.decompress(data[index : index + 1])
+    except zlib.error:
+        pass
+    return bytes(text)
+
+
+def _free(path: Path) -> Path:
+    """`path`, or the next name that nothing has: a capture file is never replaced."""
+    name = names.parse(path.name)
+    while name is not None and path.exists():
+        name = msgspec.structs.replace(name, number=name.number + 1)
+        path = path.with_name(str(name))
+    return path
