@@ -1,0 +1,71 @@
+"""What the programs' journals say of the capture files they finished.
+
+A program writes the sha256 and the size of each file to its journal as it finishes
+it: at ``rotate``, or at ``salvage`` where a crash had left it unfinished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+_EVENTS = frozenset({"rotate", "salvage"})
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A finished file, as its program recorded it.
+
+    Attributes:
+        file: Its name, without a directory.
+        sha256: Of all its bytes, in hex.
+        bytes: Its size.
+        time: When it was finished (UTC).
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+    time: datetime
+
+
+class _Line(msgspec.Struct):
+    time: datetime
+    event: str = ""
+    file: str = ""
+    sha256: str = ""
+    bytes: int = -1
+
+
+def journal_path(state_dir: Path, program: str) -> Path:
+    """Where a program's journal lies."""
+    return state_dir / "journal" / f"{program}.jsonl"
+
+
+def finished(state_dir: Path, program: str) -> Iterator[Finished]:
+    """All files that the program recorded as finished, in the order it did; unreadable lines are left out.
+
+    One line at a time: a journal of years does not fill the memory.
+    """
+    decoder = msgspec.json.Decoder(_Line)
+    try:
+        journal = journal_path(state_dir, program).open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with journal:
+        for raw in journal:
+            if b'"sha256"' not in raw:
+                continue
+            try:
+                line = decoder.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if line.event in _EVENTS and line.file and len(line.sha256) == 64:
+                yield Finished(line.file.rpartition("/")[2], line.sha256, line.bytes, line.time)
+
+
+def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, Finished]:
+    """What the program recorded of these `files` (names without a directory); the last word where it has several."""
+    return {each.file: each for each in finished(state_dir, program) if each.file in files}
