@@ -52,6 +52,11 @@ def _is_word(sign: str) -> bool:
     return sign == "_" or sign.isalnum() or unicodedata.category(sign) == "So"
 
 
+def _either(source: Json, name: str) -> Any:  # noqa: ANN401 - whatever X put there
+    """A value by its name on the wire, or by the name that X's OpenAPI description gives it."""
+    return source.get(name) or source.get(name.replace("tweet", "post"))
+
+
 class Post:
     """What rules ask about a post, each found out once and only when asked.
 
@@ -76,11 +81,11 @@ class Post:
     @cached_property
     def references(self) -> dict[str, str]:
         """The posts that this one answers, quotes or reposts: kind to id."""
-        return {each["type"]: each["id"] for each in self.data.get("referenced_tweets") or ()}
+        return {each["type"]: each["id"] for each in _either(self.data, "referenced_tweets") or ()}
 
     @cached_property
     def _posts(self) -> dict[str, Json]:
-        return {post["id"]: post for post in self._includes.get("tweets") or () if "id" in post}
+        return {post["id"]: post for post in _either(self._includes, "tweets") or () if "id" in post}
 
     @cached_property
     def original(self) -> Json:
@@ -94,7 +99,7 @@ class Post:
         for post in (self.data, self.original):
             if post:
                 found.append(post)
-            if note := post.get("note_tweet"):
+            if note := _either(post, "note_tweet"):
                 found.append(note)
         return found
 
@@ -300,7 +305,10 @@ def _profile(name: str) -> Callable[[Term], Test]:
 def _count(name: str) -> Callable[[Term], Test]:
     def prepare(term: Term) -> Test:
         least, most = term.numbers
-        return lambda post: least <= (post.author.get("public_metrics") or {}).get(name, -1) <= most
+        return lambda post: (
+            "public_metrics" in post.author
+            and least <= (_either(post.author.get("public_metrics") or {}, name) or 0) <= most
+        )
 
     return prepare
 

@@ -69,7 +69,7 @@ _NUMBER = r"[-+]?\d{1,3}(?:\.\d{1,15})?"
 _TOKEN = re.compile(r"""(?P<blank>\s+)|(?P<sign>[()])|(?P<minus>-)|(?P<quote>")|(?P<bare>[^\s()"]+)""")
 _OPERATOR = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _PHRASE = re.compile(r'"([^"]*)"(?:~(\d{1,3}))?', re.ASCII)
-_HASHTAG = re.compile(r"#\w*[^\W\d_]\w*")
+_HASHTAG = re.compile(r"#\w*[^\W\d]\w*")
 _MENTION = re.compile(r"@\w{1,20}", re.ASCII)
 _CASHTAG = re.compile(r"\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?")
 

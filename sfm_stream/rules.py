@@ -106,7 +106,8 @@ def _quote(word: str) -> str:
     """
     word = word.replace('"', "").replace("\\", "")
     if not re.search(r"\w", word):
-        return word if any(unicodedata.category(character) == "So" for character in word) else ""
+        pictographs = [unicodedata.category(character) == "So" for character in word]
+        return (word if all(pictographs) else f'"{word}"') if any(pictographs) else ""
     return word if _PLAIN_WORD.fullmatch(word) and word.lower() not in _RESERVED else f'"{word}"'
 
 

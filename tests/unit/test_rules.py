@@ -52,6 +52,8 @@ def test_each_kind_of_wish_becomes_a_query(asked: dict[str, object], query: str)
         ("étude", "étude"),
         ("選挙", "選挙"),
         ("🗳", "🗳"),
+        ("-🗳", '"-🗳"'),
+        ("(🗳", '"(🗳"'),
     ],
 )
 def test_a_word_that_x_would_read_as_something_else_is_quoted(word: str, quoted: str) -> None:
