@@ -12,6 +12,7 @@ from hosts import Host
 
 _HOSTS = pytest.StashKey[list[Host]]()
 
+
 @pytest.fixture(scope="session")
 def scenario() -> Path:
     """The scenario's directory."""

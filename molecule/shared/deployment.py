@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import subprocess
@@ -45,6 +46,12 @@ class Deployment:
         self.content: dict[str, Any] = yaml.safe_load((scenario / "inventory" / "hosts.yml").read_text())
         self.group: dict[str, Any] = next(iter(self.content.values()))
 
+    def of(self, project: Path) -> Deployment:
+        """The same inventory, deployed by the playbooks and the package of another checkout."""
+        other = copy.copy(self)
+        other.project = project
+        return other
+
     @property
     def everywhere(self) -> dict[str, Any]:
         """The variables that hold for all hosts."""
@@ -85,7 +92,11 @@ class Deployment:
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """The environment of a play: the project's own ansible.cfg, no colours."""
-        config = {"ANSIBLE_CONFIG": str(self.project / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        config = {
+            "ANSIBLE_CONFIG": str(self.project / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "PYTHONPATH": str(self.project),  # the plugins import the package of the same checkout
+        }
         return {**os.environ, **config, **more}
 
     def deploy(self, *options: str) -> Run:

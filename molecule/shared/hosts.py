@@ -60,7 +60,7 @@ class Host:
         """The process of each program that runs."""
         return {name: each.pid for name, each in self.programs().items() if each.state == "RUNNING"}
 
-    def json(self, path: str) -> Any:
+    def json(self, path: str) -> Any:  # noqa: ANN401 - as the file has it
         """The content of a JSON file."""
         return json.loads(self.run(f"cat {shlex.quote(path)}"))
 
@@ -72,7 +72,7 @@ class Host:
         """A program's journal, in order."""
         return [json.loads(line) for line in self.run(f"cat {state_dir}/journal/{program}.jsonl").splitlines()]
 
-    def api(self, path: str, token: str, *, method: str = "GET", port: int = 8970) -> Any:
+    def api(self, path: str, token: str, *, method: str = "GET", port: int = 8970) -> Any:  # noqa: ANN401
         """What the simulator on this host answers to a request in the name of `token`."""
         script = (
             "import sys,urllib.request as u;"
@@ -123,7 +123,7 @@ class Host:
         return self.output(
             "echo '--- supervisorctl status'; supervisorctl status;"
             "echo '--- supervisord.log'; tail -n 30 /var/log/supervisor/supervisord.log;"
-            "for f in /var/log/sfm/*.log; do [ -s $f ] && { echo \"--- $f\"; tail -n 12 $f; }; done;"
+            'for f in /var/log/sfm/*.log; do [ -s $f ] && { echo "--- $f"; tail -n 12 $f; }; done;'
             "ls -la /etc/sfm /etc/sfm/* /var/lib/sfm/data 2>&1 | head -80"
         )
 
@@ -136,7 +136,7 @@ def seconds_of(stamp: str | float | None) -> float:
         return float(stamp)
     from datetime import datetime
 
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+    return datetime.fromisoformat(stamp).timestamp()
 
 
 def wait(ready: Callable[[], bool], what: str, seconds: float = 30, detail: Callable[[], object] | None = None) -> None:

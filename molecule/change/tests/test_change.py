@@ -8,8 +8,9 @@ import pytest
 from deployment import Deployment, Run
 from hosts import Host, expected_programs, wait
 
+
 @pytest.fixture
-def deploy(deployment: Deployment, one: Host) -> "Deploy":
+def deploy(deployment: Deployment, one: Host) -> Deploy:
     """Deploys and checks what every deployment promises."""
     return Deploy(deployment, one)
 
@@ -20,7 +21,7 @@ class Deploy:
     def __init__(self, deployment: Deployment, host: Host) -> None:
         self.deployment, self.host = deployment, host
 
-    def __call__(self, *, restarted: Collection[str] = (), data_dir: str = "/var/lib/sfm/data") -> Run:
+    def __call__(self, *, restarted: Collection[str] = ()) -> Run:
         """Only `restarted` have a new process; programs that are declared no more are gone, new ones run."""
         declared = expected_programs(self.deployment.variables(self.host.name))
         before, files = self.host.pids(), self.host.checksums()

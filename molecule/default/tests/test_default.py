@@ -48,9 +48,7 @@ def test_the_process_owner_writes_no_program_file(hosts: dict[str, Host]) -> Non
         assert host.infra.run(f"runuser -u sfm -- sh -c 'echo >> {program}'").rc != 0
 
 
-def test_a_member_of_the_group_controls_supervisor_without_sudo(
-    deployment: Deployment, hosts: dict[str, Host]
-) -> None:
+def test_a_member_of_the_group_controls_supervisor_without_sudo(deployment: Deployment, hosts: dict[str, Host]) -> None:
     """`sfm_group_members` reach supervisor's socket; other people do not."""
     for name, host in hosts.items():
         assert "sfm" in host.infra.user("archivist").groups
@@ -68,7 +66,7 @@ def test_a_stranger_reads_no_secret(hosts: dict[str, Host]) -> None:
     for host in hosts.values():
         assert host.infra.run("runuser -u nobody -- sh -c 'cat /etc/sfm/credentials/*.json'").rc != 0
         leaks = host.output(
-            "grep -rl secret- /var/log/sfm /etc/sfm/streams /etc/sfm/supervisor.d /var/lib/sfm/state /var/log/supervisor;"
+            "grep -rl secret- /var/log/sfm /etc/sfm/streams /etc/sfm/supervisor.d /var/lib/sfm/state;"
             "grep -l secret- /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -v /proc/$$/"
         )
         own = [line for line in leaks.splitlines() if line.startswith(("/var", "/etc"))]

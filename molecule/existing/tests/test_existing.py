@@ -1,0 +1,84 @@
+"""A host where supervisor already runs other people's programs: they do not notice us, neither coming nor going."""
+
+from __future__ import annotations
+
+from deployment import Deployment
+from hosts import Host, expected_programs
+
+OTHERS = ("other-inline", "other-web", "other-worker")
+CONFIGURATION = "/etc/supervisor/supervisord.conf"
+
+
+def others(host: Host) -> dict[str, int]:
+    """The PIDs of the programs that are not ours."""
+    return {name: pid for name, pid in host.pids().items() if name in OTHERS}
+
+
+def test_the_other_programs_run_on(one: Host) -> None:
+    """All three are RUNNING, also the one in the main file and the one in the included directory."""
+    assert set(others(one)) == set(OTHERS)
+
+
+def test_a_restart_was_needed_once_and_said_beforehand(deployment: Deployment, one: Host) -> None:
+    """The socket's group needs one restart of supervisord; a deployment after it keeps every PID."""
+    before = one.pids()
+    deployment.deploy()
+    assert one.pids() == before
+
+
+def test_their_lines_stand_where_they_stood(one: Host) -> None:
+    """Every line of the old file is in the new one, in the same order, but those that had to change for us."""
+    old = one.run("cat /root/before.conf").splitlines()
+    new = one.run(f"cat {CONFIGURATION}").splitlines()
+    kept = [line for line in old if line in new]
+    lost = [line.strip() for line in old if line not in new]
+    assert set(lost) <= {"chmod=0700", "files = /etc/supervisor/conf.d/*.conf", "/opt/others/*.ini"}, lost
+    positions = [new.index(line) for line in kept if line.strip()]
+    assert positions == sorted(positions)
+    assert "/opt/others/*.ini" in "".join(new)
+
+
+def test_crlf_line_ends_stay(one: Host) -> None:
+    """The file's own line ends hold for our lines too: no line ends in a bare LF."""
+    bare = one.output(f"grep -c -v $'\\r$' {CONFIGURATION}").strip()
+    assert bare == "0"
+
+
+def test_the_group_reaches_supervisor(one: Host) -> None:
+    """The socket is root:sfm 0770 though the old file said 0700."""
+    socket = one.infra.file("/var/run/supervisor.sock")
+    assert (socket.user, socket.group, socket.mode) == ("root", "sfm", 0o770)
+
+
+def test_removal_gives_the_host_back_as_it_was(deployment: Deployment, one: Host) -> None:
+    """remove.yml: the old configuration byte for byte, the others' programs running, only the data left."""
+    ours = expected_programs(deployment.variables(one.name))
+    files = one.checksums()
+    run = deployment.play("remove", "-e", "sfm_remove_confirmed=true")
+    assert run.code == 0, run.text
+    programs = one.programs()
+    assert not ours & set(programs)
+    assert {name: programs[name].state for name in OTHERS} == dict.fromkeys(OTHERS, "RUNNING")
+    assert one.run("sha256sum < /root/before.conf") == one.run(f"sha256sum < {CONFIGURATION}")
+    for path in ("/opt/sfm", "/etc/sfm", "/var/log/sfm"):
+        assert not one.infra.file(path).exists, path
+    now = one.checksums()
+    assert {path: now.get(path) for path in files} == files
+    assert "/var/lib/sfm/data" in run.text, "the play does not say what it left"
+    assert not [line for line in one.run("ps -ef").splitlines() if "/opt/sfm" in line]
+
+
+def test_removal_twice_changes_nothing(deployment: Deployment) -> None:
+    """A second run finds nothing to remove."""
+    run = deployment.play("remove", "-e", "sfm_remove_confirmed=true")
+    assert run.code == 0, run.text
+    assert run.changed == 0, run.text
+
+
+def test_a_deployment_after_a_removal_takes_the_data_up_again(deployment: Deployment, one: Host) -> None:
+    """The host can be deployed again as if for the first time; the old files are still there."""
+    files = one.checksums()
+    deployment.deploy()
+    now = one.checksums()
+    assert {path: now.get(path) for path in files} == files
+    one.growing(expected_programs(deployment.variables(one.name)) - {"sfm-simulator"}, 60)

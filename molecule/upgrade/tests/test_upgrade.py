@@ -1,0 +1,88 @@
+"""From one release to the next on a running host.
+
+The scenario deploys this release; the next one is a copy of the project with another version.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from deployment import PROJECT, Deployment
+from hosts import Host, expected_programs, seconds_of, wait
+
+
+def release(directory: Path, version: str) -> Path:
+    """A copy of this project that calls itself `version`."""
+    skip = shutil.ignore_patterns(
+        ".git", ".venv", ".cache", ".*_cache", "dist", "__pycache__", "tests", "molecule", "shared"
+    )
+    shutil.copytree(PROJECT, directory, ignore=skip, symlinks=True)
+    module = directory / "sfm_stream" / "__init__.py"
+    module.write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', module.read_text()))
+    return directory
+
+
+def version(host: Host) -> str:
+    """The release that is installed on a host."""
+    return host.run("/opt/sfm/bin/sfm-stream --version").split()[-1]
+
+
+@pytest.fixture
+def streams(deployment: Deployment, one: Host) -> set[str]:
+    """The streams of the host."""
+    return expected_programs(deployment.variables(one.name)) - {"sfm-simulator"}
+
+
+def test_a_failed_installation_leaves_the_old_release_running(
+    deployment: Deployment, one: Host, streams: set[str], tmp_path: Path
+) -> None:
+    """The new release needs a package that does not exist: the play fails, and the old release runs on as before."""
+    broken = release(tmp_path / "broken", "9.9.9")
+    project = broken / "pyproject.toml"
+    project.write_text(project.read_text().replace('"click>=8.1",', '"click>=8.1", "click==0.0.0.dev999999",'))
+    before, old, files = one.pids(), version(one), one.checksums()
+    run = deployment.of(broken).play("deploy")
+    assert run.code != 0, run.text
+    assert version(one) == old
+    assert one.pids() == before
+    one.run("/opt/sfm/bin/sfm-stream --help")
+    one.run(f"kill -9 {before[min(streams)]}")
+    wait(lambda: streams <= set(one.pids()), "the old release does not start any more", 30, one.programs)
+    now = one.checksums()
+    assert {path: now.get(path) for path in files} == files
+
+
+def test_an_upgrade_restarts_stream_after_stream_with_a_journaled_gap(
+    deployment: Deployment, one: Host, streams: set[str], tmp_path: Path
+) -> None:
+    """All streams run the new release; no two of them were down at once; each gap stands in the journal as planned."""
+    deployment.deploy()
+    before, files, begin = one.pids(), one.checksums(), float(one.run("date +%s.%N"))
+    newer = release(tmp_path / "newer", "9.9.9")
+    deployment.of(newer).deploy()
+    assert version(one) == "9.9.9"
+    one.growing(streams, 60)
+    after = one.pids()
+    assert not {name for name in streams if before[name] == after[name]}
+    now = one.checksums()
+    assert {path: now.get(path) for path in files} == files
+    gaps = {}
+    for program in streams:
+        found = [e for e in one.journal(program) if e["event"] == "gap" and seconds_of(e["time"]) >= begin]
+        assert len(found) == 1, (program, found)
+        assert found[0]["planned"] is True, found
+        gaps[program] = (seconds_of(found[0]["start"]), seconds_of(found[0]["end"]))
+    print("FIGURE gaps of an upgrade in seconds:", {p: round(end - start, 2) for p, (start, end) in gaps.items()})
+    assert max(end - start for start, end in gaps.values()) < 20, gaps
+
+
+def test_the_same_release_again_changes_nothing(deployment: Deployment, one: Host, tmp_path: Path) -> None:
+    """The upgrade was whole: a second run of the new release finds nothing to do."""
+    before = one.pids()
+    newer = release(tmp_path / "newer", "9.9.9")
+    run = deployment.of(newer).deploy()
+    assert run.changed == 0, run.text
+    assert one.pids() == before
