@@ -55,12 +55,12 @@ class Deployment:
     @property
     def everywhere(self) -> dict[str, Any]:
         """The variables that hold for all hosts."""
-        return self.group.setdefault("vars", {})  # type: ignore[no-any-return]
+        return self.group.setdefault("vars", {})
 
     @property
     def hosts(self) -> dict[str, dict[str, Any]]:
         """Each host's own variables."""
-        return self.group["hosts"]  # type: ignore[no-any-return]
+        return self.group["hosts"]
 
     def variables(self, host: str) -> dict[str, Any]:
         """What holds for one host."""
@@ -69,7 +69,7 @@ class Deployment:
     def filter(self, name: str, host: str | None = None) -> dict[str, Any]:
         """A filter's entry, for editing."""
         filters = self.hosts[host or next(iter(self.hosts))]["sfm_filters"]
-        return next(each for each in filters if each["name"] == name)  # type: ignore[no-any-return]
+        return next(each for each in filters if each["name"] == name)
 
     def play(self, playbook: str, *options: str, environment: Mapping[str, str] | None = None) -> Run:
         """Runs a playbook of the project with the inventory as it is now."""
