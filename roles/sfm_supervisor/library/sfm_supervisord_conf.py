@@ -1,0 +1,209 @@
+#!/usr/bin/python
+"""Ansible module: our lines in the host's own supervisord.conf, and its socket."""
+
+from __future__ import annotations
+
+import glob
+import grp
+import os
+import pwd
+import re
+import stat
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.sfm_supervisord_conf_text import edit, parse, undo
+
+DOCUMENTATION = """
+---
+module: sfm_supervisord_conf
+short_description: Our lines in the host's own supervisord.conf
+description:
+  - Adds a pattern of program files to C([include] files), settings to C([unix_http_server]), and the sections that
+    supervisorctl needs where they are missing. Every other line stays as it is, line ends included.
+  - The live socket gets its owner and mode at once, so that no restart is needed for them.
+  - With O(state=absent) the file is given back as it was; what others edited in between stays.
+author: The sfm-stream authors
+options:
+  path:
+    description: The configuration file; it must exist (except in check mode, before supervisor is installed).
+    type: path
+    default: /etc/supervisor/supervisord.conf
+  pattern:
+    description: Absolute pattern of the program files to include. Needed with O(state=present).
+    type: str
+    default: ""
+  socket:
+    description: C(chmod) and C(chown) of C([unix_http_server]), as supervisor writes them. Empty leaves it alone.
+    type: dict
+    default: {}
+  state:
+    description: Whether our lines stand there.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    support: full
+    description: Says what would change.
+  diff_mode:
+    support: full
+    description: Shows the edit; passwords are masked.
+notes:
+  - The original file is kept once, as C(<path>.before-sfm-stream).
+"""
+
+EXAMPLES = """
+- name: Include our program files, and let group sfm talk to supervisor
+  sfm_supervisord_conf:
+    pattern: /etc/sfm/supervisor.d/*.conf
+    socket: {chmod: "0770", chown: "root:sfm"}
+
+- name: Give the file back as it was
+  sfm_supervisord_conf:
+    state: absent
+"""
+
+RETURN = """
+programs:
+  description: The programs and event listeners that supervisord.conf and the files it includes declare.
+  type: list
+  elements: str
+  returned: always
+backup:
+  description: Where the file lies as it was before us.
+  type: str
+  returned: always
+"""
+
+REPAIR = (
+    "Debian's own comes back with: apt-get install --reinstall -o Dpkg::Options::=--force-confask,confmiss supervisor"
+)
+SECRET = re.compile(r"^(\s*(?:password|environment)\s*[=:]).*$", re.MULTILINE | re.IGNORECASE)
+
+
+def read(path: Path) -> str:
+    """The file as it is, line ends included."""
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def write(module: AnsibleModule, path: Path, text: str) -> None:
+    """Replaces the file in one step; Ansible's own move keeps owner and mode."""
+    handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+    module.atomic_move(temporary, str(path))
+
+
+def printable(text: str) -> str:
+    """The text for a diff: no secrets, and nothing that JSON cannot carry."""
+    return SECRET.sub(r"\1 ********", text).encode("utf-8", "replace").decode()
+
+
+def programs(text: str, here: Path) -> list[str]:
+    """What the text and the files that it includes declare, by name."""
+    texts = [text]
+    for pattern in parse(text).get("include", "files", fallback="").replace("%(here)s", str(here)).split():
+        texts += [read(Path(file)) for file in sorted(glob.glob(str(here / pattern)))]  # noqa: PTH207
+    found = set()
+    for each in texts:
+        found.update(re.findall(r"^\[(?:program|fcgi-program|eventlistener):([^\]]+)\]", each, re.MULTILINE))
+    return sorted(found)
+
+
+def adjust_socket(module: AnsibleModule, text: str, here: Path) -> bool:
+    """Gives the live socket the owner and mode that the text names: supervisord itself does so only as it starts."""
+    settings = parse(text)
+    path = settings.get("unix_http_server", "file", fallback="").replace("%(here)s", str(here))
+    if not Path(path).is_socket():
+        return False
+    owner, _, group = settings.get("unix_http_server", "chown", fallback="root:root").replace(" ", "").partition(":")
+    if module.check_mode and not known(owner, group or "root"):
+        return True
+    mode = settings.get("unix_http_server", "chmod", fallback="0700").zfill(4)
+    changed = module.set_mode_if_different(path, mode, False)
+    changed = module.set_owner_if_different(path, owner, changed)
+    return bool(module.set_group_if_different(path, group or "root", changed))
+
+
+def known(owner: str, group: str) -> bool:
+    """Whether both exist; a dry run comes before they are made."""
+    try:
+        pwd.getpwnam(owner)
+        grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True
+
+
+def backup(path: Path) -> Path:
+    """Where the file is kept as it was before us."""
+    return path.with_name(path.name + ".before-sfm-stream")
+
+
+def keep(module: AnsibleModule, path: Path, text: str) -> None:
+    """Keeps the first original; a later one would be of our own making."""
+    if not backup(path).exists():
+        write(module, backup(path), text)
+        module.set_mode_if_different(str(backup(path)), stat.S_IMODE(path.stat().st_mode), False)
+
+
+def discard(path: Path, text: str) -> None:
+    """The backup has done its duty once the file is what it was."""
+    if backup(path).exists() and read(backup(path)) == text:
+        backup(path).unlink()
+
+
+def main() -> None:
+    """Reads, edits, writes."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/etc/supervisor/supervisord.conf"},
+            "pattern": {"type": "str", "default": ""},
+            "socket": {"type": "dict", "default": {}},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    present = module.params["state"] == "present"
+    if present and not Path(module.params["pattern"]).is_absolute():
+        module.fail_json(msg=f"pattern: {module.params['pattern']!r} is no absolute pattern of program files")
+    # A link stays a link; what it leads to is edited.
+    path = Path(module.params["path"]).resolve()
+    if not path.exists():
+        if present and not module.check_mode:
+            module.fail_json(msg=f"{path} does not exist. {REPAIR}")
+        module.exit_json(changed=present, programs=[], backup=str(backup(path)))
+
+    here = path.parent
+    old = read(path)
+    try:
+        new = (
+            edit(old, pattern=module.params["pattern"], socket=module.params["socket"], here=str(here))
+            if present
+            else undo(old)
+        )
+        listed = programs(new, here)
+        changed = new != old
+        if changed and not module.check_mode:
+            if present:
+                keep(module, path, undo(old))
+            write(module, path, new)
+        if not present and not module.check_mode:
+            discard(path, new)
+        if (present and module.params["socket"]) or (not present and changed):
+            changed = adjust_socket(module, new, here) or changed
+    except ValueError as error:
+        module.fail_json(msg=f"{path}: supervisor cannot read this file: {error}. {REPAIR}")
+    before, after = (printable(text) for text in (old, new))
+    module.exit_json(
+        changed=changed,
+        diff={"before": before, "after": after, "before_header": str(path), "after_header": str(path)},
+        programs=listed,
+        backup=str(backup(path)),
+    )
+
+
+if __name__ == "__main__":
+    main()
