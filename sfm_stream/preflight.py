@@ -182,7 +182,7 @@ class _Host:
     def digest(self, stream: Stream) -> str:
         """See `Declared.digest`."""
         settings = msgspec.json.encode(msgspec.structs.replace(stream, rules=()))
-        secret = msgspec.json.encode(self._allowed(stream).secret)
+        secret = msgspec.json.encode(self._allowed(stream).secret, enc_hook=str)
         return hashlib.sha256(b"\n".join((__version__.encode(), settings, secret))).hexdigest()[:16]
 
     def _allowed(self, stream: Stream | Filter | Sample) -> DeclaredCredential:
