@@ -1,0 +1,210 @@
+"""Examines the whole inventory on the controller, and resolves it to what each host shall run.
+
+It looks at every host of the inventory, whatever ``--limit`` says: a credential that two
+streams share is a fault even where only one of their hosts is deployed now. It connects
+to none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+if TYPE_CHECKING:
+    from sfm_stream.preflight import Declared
+
+DOCUMENTATION = r"""
+---
+name: sfm_preflight
+short_description: Find all faults of the inventory before any host is touched
+description:
+  - Gives the C(sfm_*) variables of all hosts to the code that the programs themselves use.
+  - Fails with all faults at once.
+  - Returns what each host shall run. Nothing in it is secret.
+options: {}
+author: The sfm-stream authors
+"""
+
+RETURN = r"""
+hosts:
+  description: For each host of the inventory the files that it shall have, see the function C(_host).
+  returned: success
+  type: dict
+stop_codes:
+  description: Exit codes after which supervisor must not start a program again.
+  returned: success
+  type: list
+  elements: int
+faults:
+  description: What is wrong, a line each.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+FACTS = ("sfm_bin",)
+"""What the roles set themselves; a fact cache may hold it from an earlier run."""
+_KINDS = {
+    "bool": (bool, "true or false is"),
+    "dict": (Mapping, "a mapping of keys to values is"),
+    "float": (float | int, "a number is"),
+    "int": (int, "a whole number is"),
+    "list": (list, "a list ([...], even for one entry) is"),
+    "path": (str, "a path is"),
+    "str": (str, "text is"),
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See DOCUMENTATION."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Runs the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        roles = Path(__file__).resolve().parents[2]
+        examine = _examination(roles.parent)
+        options = dict(_options(roles))
+        unreadable: list[str] = []
+        hosts = {
+            name: dict(_variables(name, variables, unreadable))
+            for name, variables in ((task_vars or {}).get("hostvars") or {}).items()
+        }
+        plan = examine(hosts, {*options, *FACTS})
+        wrong = [*unreadable, *map(str, plan.faults), *_wrong_kinds(hosts, options)]
+        display = Display()
+        for warning in plan.warnings:
+            display.warning(str(warning))
+        if wrong:
+            faults = list(dict.fromkeys(wrong))
+            many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
+            # The list comes last on the screen and as plain lines, whatever the callback makes of a result.
+            result.update(failed=True, msg=f"{many} in the inventory; no host was touched", faults=faults)
+            result["_ansible_verbose_always"] = True
+            return result
+        from sfm_stream.errors import STOP_CODES
+
+        result["stop_codes"] = list(STOP_CODES)
+        result["hosts"] = {name: _host(streams, hosts[name]) for name, streams in plan.hosts.items()}
+        return result
+
+
+def _examination(checkout: Path) -> Any:  # noqa: ANN401 - a function of a package that may be missing
+    """The examination of this very checkout, so that what judges is as new as what deploys."""
+    if (checkout / "sfm_stream" / "preflight.py").is_file() and str(checkout) not in sys.path:
+        sys.path.insert(0, str(checkout))
+    try:
+        from sfm_stream.preflight import examine
+    except ImportError as error:
+        raise AnsibleActionFail(
+            f"Ansible's Python ({sys.executable}) cannot examine the inventory: {error}. Install this checkout where "
+            f"Ansible runs, and start ansible-playbook from there: {sys.executable} -m pip install '{checkout}[deploy]'"
+        ) from error
+    return examine
+
+
+def _options(roles: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All variables that the roles document, with their specifications."""
+    for path in sorted(roles.glob("*/meta/argument_specs.yml")):
+        for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+            yield from (entry.get("options") or {}).items()
+
+
+def _variables(host: str, variables: Mapping[str, Any], unreadable: list[str]) -> Iterator[tuple[str, Any]]:
+    """The ``sfm_*`` variables of one host, with their templates filled in and their secrets decrypted."""
+    for name in variables:
+        if name.startswith("sfm_"):
+            try:
+                yield name, _plain(variables[name])
+            except AnsibleError as error:
+                reason = " ".join(str(error).split())
+                unreadable.append(f"{name}: cannot be read for {host}: {reason}; define what it refers to")
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - any plain data
+    """Data without Ansible's own types, which know their origin and may be encrypted."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    # An encrypted string is no str; its text is what it decrypts to.
+    return str(value) if isinstance(value, str) or type(value).__name__ == "EncryptedString" else value
+
+
+def _wrong_kinds(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Faults of the variables that `examine` does not convert: those that only the roles read."""
+    from sfm_stream.preflight import HostVars
+
+    judged = {"sfm_credentials", "sfm_filters", *(f"sfm_{name}" for name in HostVars.__struct_fields__)}
+    for variables in hosts.values():
+        for name in sorted((variables.keys() & options.keys()) - judged):
+            yield from _wrong_kind(name, variables[name], options[name])
+
+
+def _wrong_kind(where: str, value: object, option: Mapping[str, Any]) -> Iterator[str]:
+    from sfm_stream.faults import nearest, show
+
+    kind, needed = _KINDS.get(option.get("type", "str"), (object, ""))
+    found = "found a value" if option.get("no_log") else f"found {show(value)}"
+    if value is None and option.get("default") is None:
+        return
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
+        yield f"{where}: {found}; {needed} needed"
+    elif "choices" in option and value not in option["choices"]:
+        yield f"{where}: {found}; allowed are {', '.join(map(str, option['choices']))}"
+    elif isinstance(value, Mapping) and "options" in option:
+        for key, each in value.items():
+            if key in option["options"]:
+                yield from _wrong_kind(f"{where}: {key}", each, option["options"][key])
+            else:
+                yield f"{where}: unknown key {key!r}; {nearest(str(key), option['options'])}"
+    elif isinstance(value, list) and "elements" in option:
+        for index, each in enumerate(value):
+            yield from _wrong_kind(f"{where}[{index}]", each, {"type": option["elements"]})
+
+
+def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What the tasks need to know of a host, as plain data: lists of files, each with its ``name``.
+
+    ``settings`` has one of every stream, active or not; ``programs`` one of every active stream, and
+    ``credentials`` one of every credential that these use. ``empty`` says that the host may lose all of its
+    streams: its inventory speaks of them, so none is what was meant.
+    """
+    active = [each for each in streams if each.stream.active]
+    return {
+        "settings": [{"name": f"{each.stream.program}.json", "settings": _settings(each)} for each in streams],
+        "programs": [
+            {
+                "name": f"{each.stream.program}.conf",
+                "program": each.stream.program,
+                "arguments": [each.stream.kind, *([each.stream.name] if each.stream.kind == "filterstream" else [])],
+                "digest": each.digest,
+            }
+            for each in active
+        ],
+        "credentials": [
+            {"name": f"{name}.json", "credential": name} for name in sorted({each.stream.credential for each in active})
+        ],
+        "empty": bool(streams) or "sfm_filters" in variables or "sfm_streamsample" in variables,
+    }
+
+
+def _settings(declared: Declared) -> dict[str, Any]:
+    """Every setting of a stream, those with their default value too: the file shall say all."""
+    import msgspec
+
+    stream = declared.stream
+    return {name: msgspec.to_builtins(getattr(stream, name)) for name in stream.__struct_fields__}
