@@ -55,12 +55,12 @@ class Deployment:
     @property
     def everywhere(self) -> dict[str, Any]:
         """The variables that hold for all hosts."""
-        return self.group.setdefault("vars", {})
+        return self.group.setdefault("vars", {})  # type: ignore[no-any-return]
 
     @property
     def hosts(self) -> dict[str, dict[str, Any]]:
         """Each host's own variables."""
-        return self.group["hosts"]
+        return self.group["hosts"]  # type: ignore[no-any-return]
 
     def variables(self, host: str) -> dict[str, Any]:
         """What holds for one host."""

@@ -132,10 +132,11 @@ def test_a_dry_run_tells_what_the_run_then_does(deployment: Deployment, one: Hos
 
 
 def test_another_data_directory_is_used_from_now_on(deployment: Deployment, one: Host, deploy: Deploy) -> None:
-    """`sfm_data_dir`: all streams restart into the new directory; what lies in the old one stays there."""
-    streams = set(one.pids()) - {"sfm-simulator"}
+    """`sfm_data_dir`: all programs restart into the new directory; what lies in the old one stays there."""
+    before = set(one.pids())
+    streams = before - {"sfm-simulator"}
     deployment.everywhere["sfm_data_dir"] = "/srv/posts"
-    deploy(restarted=streams)
+    deploy(restarted=before)
     wait(lambda: len(one.captured("/srv/posts")) >= len(streams), "no files in the new directory")
     assert not [path for path in one.captured() if path.endswith(".part")]
 

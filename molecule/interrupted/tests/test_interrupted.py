@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
+from pathlib import Path
 
+import pytest
 from deployment import Deployment
-from hosts import Host, expected_programs, wait
+from hosts import Host, expected_programs
 
 FILES = "/etc/sfm/supervisor.d"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def healed(deployment: Deployment, host: Host, untouched: dict[str, int]) -> None:
@@ -23,35 +24,35 @@ def healed(deployment: Deployment, host: Host, untouched: dict[str, int]) -> Non
     assert deployment.deploy("--check").changed == 0
 
 
-def test_a_play_killed_between_files_and_supervisor_is_made_good_by_the_next(deployment: Deployment, one: Host) -> None:
-    """Program files are already gone and new ones written, supervisor has not heard of it: the next run tells it."""
+STEPS = ("Write the settings", "Make the program files", "Apply the program files", "Remove settings")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_play_killed_before_a_step_is_made_good_by_the_next(step: str, deployment: Deployment, one: Host) -> None:
+    """A filter goes, one comes, one has a new interval, and the play dies between two steps: the next run heals it."""
     filters = deployment.hosts[one.name]["sfm_filters"]
     before = one.pids()
-    filters[:] = [each for each in filters if each["name"] != "storms"]
-    filters.append({"name": "added", "credential": "spare", "track": ["music"]})
-    play = subprocess.Popen(
-        deployment.command("deploy"),
-        cwd=deployment.project,
-        env=deployment.environment({}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
+    names = [each["name"] for each in filters]
+    old, new = ("storms", "added") if "storms" in names else ("added", "storms")
+    filters[:] = [each for each in filters if each["name"] != old]
+    filters.append({"name": new, "credential": "second", "track": ["music", "rain"]})
+    deployment.hosts[one.name]["sfm_streamsample"]["save_interval"] = 20 + STEPS.index(step)
+    run = deployment.play(
+        "deploy",
+        environment={
+            "ANSIBLE_CALLBACK_PLUGINS": str(SHARED / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "kill_before",
+            "SFM_KILL_BEFORE": step,
+        },
     )
-    try:
-        wait(
-            lambda: "twitterfilter-storms.conf" not in one.run(f"ls {FILES}"),
-            "the play removed no file",
-            120,
-        )
-    finally:
-        os.killpg(play.pid, signal.SIGKILL)
-        text = play.communicate()[0].decode()
-    assert play.returncode == -signal.SIGKILL, text
-    assert "twitterfilter-storms" in one.pids(), "supervisor was told before the kill; nothing to heal"
-    assert "twitterfilter-added" not in one.pids()
-    assert deployment.deploy().changed > 0
-    healed(deployment, one, {name: pid for name, pid in before.items() if name != "twitterfilter-storms"})
+    assert run.code == -signal.SIGKILL, run.text
+    if step == "Apply the program files":
+        assert f"twitterfilter-{old}.conf" not in one.run(f"ls {FILES}")
+        assert one.pids() == before, "supervisor was told before the kill; nothing to heal"
+    deployment.deploy()
+    healed(deployment, one, {name: before[name] for name in ("twitterfilter-elections", "sfm-simulator")})
+    assert one.run(f"find /etc/sfm -name '*-{old}*'") == ""
+    assert one.json("/etc/sfm/streams/streamsample.json")["save_interval"] == 20 + STEPS.index(step)
 
 
 def test_files_edited_deleted_and_added_by_hand_are_put_right(deployment: Deployment, one: Host) -> None:
@@ -102,24 +103,31 @@ def test_supervisord_that_is_down_is_started(deployment: Deployment, one: Host) 
     one.growing(set(one.pids()) - {"sfm-simulator"}, 60)
 
 
-def test_a_program_stopped_by_hand_is_respected_or_started_and_said(deployment: Deployment, one: Host) -> None:
-    """`supervisorctl stop`: the run either starts it again or leaves it stopped, and names it in both cases."""
+def test_a_program_stopped_by_hand_stays_so_and_is_named(deployment: Deployment, one: Host) -> None:
+    """`supervisorctl stop` is somebody's decision: the run respects it, says so, and moves nobody else."""
     one.run("supervisorctl stop twitterfilter-elections")
-    run = deployment.play("deploy")
+    before = one.pids()
+    run = deployment.deploy()
     assert "twitterfilter-elections" in run.text, run.text
-    state = one.programs()["twitterfilter-elections"].state
-    assert state == "RUNNING" if run.code == 0 and run.changed else state == "STOPPED"
-    one.output("supervisorctl start twitterfilter-elections")
-    deployment.deploy()
+    assert one.programs()["twitterfilter-elections"].state == "STOPPED"
+    assert one.pids() == before
+
+
+def test_a_stopped_program_is_started_where_the_inventory_asks_for_it(deployment: Deployment, one: Host) -> None:
+    """`sfm_start_stopped: true`: the next run starts it, and that one alone."""
+    before = one.pids()
+    run = deployment.deploy("-e", "sfm_start_stopped=true")
+    assert run.changed > 0
+    healed(deployment, one, before)
 
 
 def test_all_programs_stopped_by_hand_are_named(deployment: Deployment, one: Host) -> None:
-    """`supervisorctl stop all`, an admin's pause: each program is named, none is silently left down."""
+    """`supervisorctl stop all`, an admin's pause: each program is named, and one run brings all back."""
     one.run("supervisorctl stop all")
     streams = expected_programs(deployment.variables(one.name))
-    run = deployment.play("deploy")
-    for program in streams:
-        assert program in run.text, run.text
-    one.output("supervisorctl start all")
-    wait(lambda: streams <= set(one.pids()), "not all are back", 30, one.programs)
-    assert deployment.deploy().changed == 0
+    run = deployment.deploy()
+    assert [program for program in streams if program not in run.text] == [], run.text
+    assert one.pids() == {}
+    deployment.deploy("-e", "sfm_start_stopped=true")
+    healed(deployment, one, {})
+    one.growing(streams - {"sfm-simulator"}, 60)
