@@ -42,7 +42,7 @@ class Deploy:
 def test_a_new_filter_starts_and_nothing_else_moves(deployment: Deployment, one: Host, deploy: Deploy) -> None:
     """Adding an entry to `sfm_filters`."""
     filters = deployment.hosts[one.name]["sfm_filters"]
-    filters.append({"name": "added", "credential": "spare", "track": ["music"]})
+    filters.append({"name": "added", "credential": "spare", "track": ["coffee", "vote", "train"]})
     deploy()
     assert "twitterfilter-added" in one.pids()
 
@@ -120,7 +120,7 @@ def test_a_deleted_filter_leaves_data_and_nothing_else(deployment: Deployment, o
 def test_a_dry_run_tells_what_the_run_then_does(deployment: Deployment, one: Host, deploy: Deploy) -> None:
     """`--check --diff` names a coming removal and a coming start, and does neither."""
     entries = deployment.hosts[one.name]["sfm_filters"]
-    entries.append({"name": "later", "credential": "spare", "track": ["music"]})
+    entries.append({"name": "later", "credential": "spare", "track": ["coffee", "vote", "train"]})
     deployment.filter("storms")["active"] = False
     before = one.pids()
     dry = deployment.deploy("--check", "--diff")

@@ -7,12 +7,12 @@ from deployment import Deployment
 from hosts import Host, expected_programs, wait
 
 LAYOUT = {
-    "/opt/sfm": ("root", None, 0o755),
-    "/etc/sfm": ("root", "sfm", 0o750),
-    "/etc/sfm/streams": ("root", "sfm", 0o750),
-    "/etc/sfm/credentials": ("root", "sfm", 0o750),
+    "/opt/sfm": ("root", "root", 0o755),
+    "/etc/sfm": ("root", "sfm", 0o2750),
+    "/etc/sfm/streams": ("root", "sfm", 0o2750),
+    "/etc/sfm/credentials": ("root", "sfm", 0o2750),
     "/etc/sfm/supervisor.d": ("root", "sfm", 0o2750),
-    "/var/log/sfm": ("sfm", "sfm", 0o2770),
+    "/var/log/sfm": ("root", "sfm", 0o2750),  # supervisord opens the logs as root: nobody else may make a name there
     "/var/lib/sfm/data": ("sfm", "sfm", 0o2750),
     "/var/lib/sfm/state": ("sfm", "sfm", 0o2750),
 }
@@ -25,8 +25,7 @@ def test_directories_have_their_owner_group_and_mode(hosts: dict[str, Host], pat
     for host in hosts.values():
         file = host.infra.file(path)
         assert file.is_directory
-        assert (file.user, file.mode) == (owner, mode)
-        assert group in (None, file.group)
+        assert (file.user, file.group, oct(file.mode)) == (owner, group, oct(mode))
 
 
 @pytest.mark.parametrize("pattern", ["streams/*.json", "credentials/*.json", "supervisor.d/*.conf"])
@@ -41,7 +40,12 @@ def test_files_are_for_root_to_write_and_for_the_group_to_read(hosts: dict[str, 
 def test_the_process_owner_writes_no_program_file(hosts: dict[str, Host]) -> None:
     """supervisord is root: whoever writes a program file is root, and the process owner is not."""
     for host in hosts.values():
-        for path in ("/etc/sfm/supervisor.d/x.conf", "/etc/sfm/streams/x.json", "/etc/sfm/credentials/x.json"):
+        for path in (
+            "/etc/sfm/supervisor.d/x.conf",
+            "/etc/sfm/streams/x.json",
+            "/etc/sfm/credentials/x.json",
+            "/var/log/sfm/x",
+        ):
             done = host.infra.run(f"runuser -u sfm -- touch {path}")
             assert done.rc != 0, f"{host}: sfm could write {path}"
         program = host.run("ls /etc/sfm/supervisor.d/*.conf").split()[0]

@@ -29,7 +29,7 @@ def test_the_first_deployment_of_a_hundred(deployment: Deployment, one: Host) ->
     for number in range(len(filters), FILTERS):
         credentials[f"app{number:03}"] = {"bearer_token": f"secret-of-app-{number:03}-0123456789abcdef"}
         filters.append(
-            {"name": f"f{number:03}", "credential": f"app{number:03}", "track": [f"word{number:03}", "music"]}
+            {"name": f"f{number:03}", "credential": f"app{number:03}", "track": [f"word{number:03}", "vote", "coffee"]}
         )
     timed(deployment, "from 1 filter to 100")
     declared = expected_programs(deployment.variables(one.name))
@@ -50,7 +50,9 @@ def test_one_more_filter_leaves_the_hundred_alone(deployment: Deployment, one: H
     """The 101st starts; the hundred keep their processes."""
     before = one.pids()
     deployment.everywhere["sfm_credentials"]["more"] = {"bearer_token": "secret-of-app-more-0123456789abcdef"}
-    deployment.hosts[one.name]["sfm_filters"].append({"name": "more", "credential": "more", "track": ["music"]})
+    deployment.hosts[one.name]["sfm_filters"].append(
+        {"name": "more", "credential": "more", "track": ["coffee", "vote", "train"]}
+    )
     timed(deployment, "one filter more than 100")
     after = one.pids()
     assert set(after) - set(before) == {"twitterfilter-more"}
@@ -62,7 +64,7 @@ def test_memory_of_a_program_stays_small(one: Host) -> None:
     sizes = sorted(
         int(one_line.split()[0]) / 1024
         for one_line in one.run(
-            "ps -eo rss=,args= | grep '/opt/sfm/bin/' | grep -v simulate | grep -v grep"
+            "ps -eo rss=,args= | grep '/opt/sfm/releases/' | grep -v simulate | grep -v grep"
         ).splitlines()
     )
     print(

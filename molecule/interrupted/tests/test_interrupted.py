@@ -35,7 +35,7 @@ def test_a_play_killed_before_a_step_is_made_good_by_the_next(step: str, deploym
     names = [each["name"] for each in filters]
     old, new = ("storms", "added") if "storms" in names else ("added", "storms")
     filters[:] = [each for each in filters if each["name"] != old]
-    filters.append({"name": new, "credential": "second", "track": ["music", "rain"]})
+    filters.append({"name": new, "credential": "second", "track": ["coffee", "vote", "rain"]})
     deployment.hosts[one.name]["sfm_streamsample"]["save_interval"] = 20 + STEPS.index(step)
     run = deployment.play(
         "deploy",

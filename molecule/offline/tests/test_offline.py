@@ -17,8 +17,8 @@ def test_the_host_reaches_no_index(one: Host) -> None:
 
 def test_the_package_is_installed_with_what_it_needs(one: Host) -> None:
     """The virtual environment is whole."""
-    assert one.run("/opt/sfm/bin/python -m pip check").strip() == "No broken requirements found."
-    assert one.run("/opt/sfm/bin/sfm-stream --version").strip()
+    assert one.run("/opt/sfm/current/bin/python -m pip check").strip() == "No broken requirements found."
+    assert one.run("/opt/sfm/current/bin/sfm-stream --version").strip()
 
 
 def test_the_wheelhouse_leaves_nothing_behind(one: Host, deployment: Deployment) -> None:

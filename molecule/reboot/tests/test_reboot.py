@@ -36,7 +36,7 @@ def only_children(host: Host) -> None:
     """Every process of ours is a child of the supervisord that lives now."""
     supervisord = host.run("supervisorctl pid").strip()
     parents = host.run(
-        "ps -C sfm-stream,python,python3 -o ppid=,args= | grep '/opt/sfm/bin/' | awk '{print $1}' | sort -u"
+        "ps -C sfm-stream,python,python3 -o ppid=,args= | grep '/opt/sfm/releases/' | awk '{print $1}' | sort -u"
     )
     assert parents.split() == [supervisord], host.output("ps -ef")
 

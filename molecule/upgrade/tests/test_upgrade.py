@@ -27,7 +27,7 @@ def release(directory: Path, version: str) -> Path:
 
 def version(host: Host) -> str:
     """The release that is installed on a host."""
-    return host.run("/opt/sfm/bin/sfm-stream --version").split()[-1]
+    return host.run("/opt/sfm/current/bin/sfm-stream --version").split()[-1]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_failed_installation_leaves_the_old_release_running(
     assert run.code != 0, run.text
     assert version(one) == old
     assert one.pids() == before
-    one.run("/opt/sfm/bin/sfm-stream --help")
+    one.run("/opt/sfm/current/bin/sfm-stream --help")
     one.run(f"kill -9 {before[min(streams)]}")
     wait(lambda: streams <= set(one.pids()), "the old release does not start any more", 30, one.programs)
     now = one.checksums()
