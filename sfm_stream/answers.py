@@ -91,9 +91,9 @@ def _kind(status: int, body: bytes) -> Kind:
         if b"TooManyConnections" in body or b"ConnectionException" in body or b"streaming-connection" in body:
             return Kind.CONNECTIONS
         return Kind.RATE_LIMIT
-    if status in (400, 404, 405, 406, 410, 413, 414, 416, 422):
+    if status in (400, 422) and body.lstrip().startswith(b"{"):
         return Kind.INVALID
-    return Kind.SERVER
+    return Kind.SERVER  # among them what no page of X mentions: it may pass
 
 
 def _caps(body: bytes) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 import requests
 import tweepy
+from requests.auth import HTTPBasicAuth
 
-from sfm_stream.answers import Kind, Refusal, refusal
+from sfm_stream.answers import Kind, refusal
 from sfm_stream.client import CONNECT_TIMEOUT, SILENCE, Client, Dropped, End, Refused
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.faults import Secret
@@ -23,6 +24,8 @@ CONNECTIONS = "/2/connections"
 _BATCH = 100
 """Rules in one request; X names no limit, and refuses bodies that are too large."""
 _PAGE = 1000
+
+T = TypeVar("T")
 
 
 class LiveConnection(msgspec.Struct, frozen=True):
@@ -58,11 +61,6 @@ class _Connections(msgspec.Struct):
     data: list[LiveConnection] = []
 
 
-class _Token(msgspec.Struct):
-    access_token: Secret
-    token_type: str = "bearer"
-
-
 def bearer_token(credential: Credential, api_url: str) -> Secret:
     """The credential's bearer token, fetched with its consumer key and secret where it holds these.
 
@@ -74,12 +72,11 @@ def bearer_token(credential: Credential, api_url: str) -> Secret:
     key, secret = (
         quote(str.__str__(part or ""), safe="") for part in (credential.consumer_key, credential.consumer_secret)
     )
-    basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
     try:
         answer = requests.post(
             api_url.rstrip("/") + "/oauth2/token",
             data={"grant_type": "client_credentials"},
-            auth=_basic(basic),
+            auth=HTTPBasicAuth(key, secret),
             timeout=(CONNECT_TIMEOUT, SILENCE),
             allow_redirects=False,
         )
@@ -155,21 +152,12 @@ def end_connection(client: Client, connection: LiveConnection) -> None:
     client.request("DELETE", CONNECTIONS, json={"uuids": [connection.id]})
 
 
-def _basic(encoded: str) -> requests.auth.AuthBase:
-    class Basic(requests.auth.AuthBase):
-        def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["Authorization"] = f"Basic {encoded}"
-            return request
-
-    return Basic()
-
-
-def _batches[T](items: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
+def _batches(items: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]
 
 
-def _decoded[T](answer: requests.Response, kind: type[T]) -> T:
+def _decoded(answer: requests.Response, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.content, type=kind)
     except msgspec.DecodeError as error:

@@ -2,8 +2,8 @@
 
 What differs from tweepy (4.17):
 
-- One call of `filter` or `sample` is one connection. It returns when `finish` asked for that, and raises whatever
-  else ended it; tweepy retries by itself, for ever, with waits that cannot be ended.
+- `filter` and `sample` hold one connection, once. They return when `finish` asked for that, and raise whatever else
+  ended it; tweepy retries by itself, for ever, with waits that cannot be ended.
 - What goes wrong in the handling of a line propagates; tweepy logs and forgets it.
 - The host is a setting; redirects and ``.netrc`` cannot lead the secret elsewhere or replace it.
 - Requests have time limits; a connection that sends no complete line for `SILENCE` seconds is given up, though
@@ -54,6 +54,7 @@ class End(StrEnum):
     RESET = "connection broken"
     SILENT = "no complete line for 21 s"
     NETWORK = "network error"
+    ANNOUNCED = "ended by X, announced"
     UNUSABLE = "not a stream of X"
 
 
@@ -83,7 +84,7 @@ class _Bearer(AuthBase):
 
 
 class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no types
-    """One connection at a time to X.
+    """Any number of requests, or one connection, to X.
 
     Args:
         token: The bearer token.
@@ -103,9 +104,9 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         self.user_agent = f"sfm-stream/{__version__} tweepy/{tweepy.__version__} requests/{requests.__version__}"
         self.session.headers["User-Agent"] = self.user_agent
         self.last_byte = 0.0
-        """When anything last arrived, in seconds since 1970; 0 before the first connection."""
+        """When anything last arrived, in seconds since 1970; 0 before the connection stands."""
         self.torn_bytes = 0
-        """Length of the incomplete last line of the last connection."""
+        """Length of an incomplete last line, once the connection has ended."""
         self._api_url = api_url.rstrip("/")
         self._on_line = on_line
         self._on_open = on_open
@@ -166,7 +167,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
 
     def _connect(self, method: str, endpoint: str, params: Mapping[str, str] | None = None, **_: object) -> None:
         """Called by tweepy's `filter` and `sample`: holds one connection until it ends."""
-        self.running, self._given_up, self._finishing, self.torn_bytes = True, False, False, 0
+        self.running = True
         self._last_line = time.monotonic()
         try:
             with (

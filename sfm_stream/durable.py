@@ -18,8 +18,10 @@ def sync_directory(path: Path) -> None:
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Puts `content` in the place of `path`, so that a reader sees the old or the new and nothing between.
 
-    With `durable` false a power cut may bring the old content back; it costs no wait for the disk.
+    With `durable` false a power cut may bring the old content back; it costs no wait for the disk. The folder is made
+    where it is missing.
     """
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
     try:

@@ -45,12 +45,12 @@ PUBLIC: Mapping[str, tuple[str, ...]] = {
 
 
 def parameters(wanted: Fields) -> dict[str, str]:
-    """The query of a stream's URL, such as ``{"tweet.fields": "id,text", "expansions": "author_id"}``.
+    """What to hand to tweepy's `filter` or `sample`: ``{"tweet_fields": "id,text", "expansions": "author_id"}``.
 
     What `wanted` leaves open is asked for in full; an empty list asks for nothing of that kind.
     """
     asked = {}
     for group, names in msgspec.structs.asdict(wanted).items():
         if chosen := PUBLIC[group] if names is None else names:
-            asked["expansions" if group == "expansions" else f"{group}.fields"] = ",".join(chosen)
+            asked["expansions" if group == "expansions" else f"{group}_fields"] = ",".join(chosen)
     return asked

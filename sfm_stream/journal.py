@@ -7,8 +7,9 @@ event        fields
 ===========  =======================================================================================
 start        pid, version, settings (sha256 of the settings file)
 salvage      file, posts, bytes, torn_bytes, first_id, last_id, sha256, lost_after
-connect      endpoint, attempt, backfill_minutes
-disconnect   reason, http_status, detail (X's own words)
+connect      endpoint, server_time (X's clock), attempts, backfill_minutes
+refused      reason, http_status, detail (X's own words); repeated only when it changes
+disconnect   reason, planned, last_byte, seconds (that the connection held), posts
 gap          start, end, seconds, cause, planned, attempts, backfill_minutes
 rotate       file, posts, bytes, first_id, last_id, first_time, last_time, sha256, duplicates
 rules        by, added, removed, kept (numbers), and the rules that were added and removed
@@ -32,7 +33,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -44,6 +45,20 @@ from sfm_stream.errors import StorageError
 def journal_path(state_dir: Path, program: str) -> Path:
     """Where the journal of a program lies."""
     return state_dir / "journal" / f"{program}.jsonl"
+
+
+class Record(Protocol):
+    """Where the parts of a capture tell what happened."""
+
+    def write(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+        """Keeps one entry."""
+
+
+class NoJournal:
+    """Keeps nothing: for a stream that is only printed."""
+
+    def write(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401
+        """Forgets one entry."""
 
 
 class Journal:

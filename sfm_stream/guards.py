@@ -1,0 +1,100 @@
+"""Stops a stream before it costs or fills more than it may, and lets it go on when it may again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Protocol
+
+from sfm_stream import clock, disk
+from sfm_stream.budget import Hold, Meter
+from sfm_stream.journal import Record
+
+DISK_CHECK = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Holdable(Protocol):
+    """A connection, as far as it is guarded."""
+
+    left: int | None
+
+    @property
+    def held(self) -> str | None:
+        """What it is held for: ``budget``, ``disk`` or nothing."""
+
+    def hold(self, state: str, reason: str) -> None:
+        """Ends the connection, and makes no other."""
+
+    def release(self) -> None:
+        """Goes on."""
+
+
+class Guards:
+    """The budget of a credential and the floor of a disk.
+
+    Args:
+        meter: Counts the posts.
+        data_dir: Whose filesystem keeps its floor; None for a stream that writes nothing.
+        min_free: The floor.
+        journal: Told of every stop and every going on.
+    """
+
+    def __init__(self, meter: Meter, data_dir: Path | None, min_free: str, journal: Record) -> None:
+        self.room = disk.Room(0, 0)
+        self._meter = meter
+        self._data_dir = data_dir
+        self._min_free = min_free
+        self._journal = journal
+        self._disk_due = 0.0
+
+    def check(self, connection: Holdable) -> None:
+        """Holds or releases the connection.
+
+        Raises:
+            OSError: The disk cannot be asked.
+        """
+        now = clock.now()
+        spent, held = self._meter.hold(now), connection.held
+        self.measure()
+        if spent and held != "budget":
+            self._stop_spending(connection, spent)
+        elif self.room.short and not held:
+            self._journal.write("disk", free=self.room.free, floor=self.room.floor, action="stops")
+            connection.hold("disk", too_full(self.room))
+        elif held == "budget" and not spent:
+            self._journal.write("budget", reason="there is some again", posts=self._meter.spent.this_month)
+            connection.release()
+        elif held == "disk" and self.room.enough_again:
+            self._journal.write("disk", free=self.room.free, floor=self.room.floor, action="goes on")
+            connection.release()
+        if warning := self._meter.warning():
+            log.warning("%s", warning)
+            self._journal.write("budget", reason=warning, dollars=self._meter.dollars_this_month)
+        connection.left = self._meter.left(now)
+
+    def measure(self) -> None:
+        """Looks how much room there is, if it has not just looked."""
+        if self._data_dir is not None and time.monotonic() >= self._disk_due:
+            self._disk_due = time.monotonic() + DISK_CHECK
+            self.room = disk.room(self._data_dir, self._min_free)
+
+    def _stop_spending(self, connection: Holdable, spent: Hold) -> None:
+        until = clock.text(spent.until)
+        self._journal.write(
+            "budget",
+            reason=spent.reason,
+            until=until,
+            posts=self._meter.spent.this_month,
+            dollars=self._meter.dollars_this_month,
+        )
+        if connection.held:
+            connection.release()
+        connection.hold("budget", f"{spent.reason}; until {until}")
+
+
+def too_full(room: disk.Room) -> str:
+    """Why there is no capture on a disk without room."""
+    return f"the disk has {room.free >> 20} MiB free, and {room.floor >> 20} MiB must stay so (min_free)"

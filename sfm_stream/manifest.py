@@ -1,0 +1,69 @@
+"""The manifest of a day: which files belong there, and the sha256 that each must have.
+
+It lies beside the hours, ``<program>/<YYYY>/<MM>/<DD>/SHA256SUMS``, and ``sha256sum -c
+SHA256SUMS``, run in that directory, reads it::
+
+    9f86d0…0a08  20/twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz
+
+An entry is written, and on disk for good, before its file is moved there. So a file
+that is not listed came by another way, and one that is listed but not there is either
+still waiting to be moved or lost. New entries are appended; what a crash leaves of a
+half-written last line is cut off by the next run that writes.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+NAME = "SHA256SUMS"
+
+_LINE = re.compile(rb"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>[^\\\n]+)\n")
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a manifest says.
+
+    Attributes:
+        entries: The sha256 of each file, by its path from the day's directory: ``HH/<file>``.
+        faults: Lines that are no entries, or that contradict an earlier one, as they stand.
+        length: The bytes up to the end of the last whole line.
+        torn: Whether anything follows it: an entry that a crash cut short.
+    """
+
+    entries: dict[str, str]
+    faults: tuple[str, ...] = ()
+    length: int = 0
+    torn: bool = False
+
+
+def entry(sha256: str, file: str) -> str:
+    """The line for one file; `file` is its path from the day's directory."""
+    return f"{sha256}  {file}\n"
+
+
+def parse(raw: bytes) -> Manifest:
+    """Reads a manifest's bytes."""
+    length = raw.rfind(b"\n") + 1
+    entries: dict[str, str] = {}
+    faults = []
+    for line in raw[:length].splitlines(keepends=True):
+        found = _LINE.fullmatch(line)
+        file = found["file"].decode("utf-8", "surrogateescape") if found else ""
+        if not found or entries.setdefault(file, found["sha256"].decode()) != found["sha256"].decode():
+            faults.append(line.decode("utf-8", "surrogateescape").rstrip("\n"))
+    return Manifest(entries=entries, faults=tuple(faults), length=length, torn=length < len(raw))
+
+
+def read(path: str) -> Manifest | None:
+    """The manifest at `path`; None where there is none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - one of thousands
+            return parse(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        return None

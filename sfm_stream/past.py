@@ -1,0 +1,66 @@
+"""What the last run of a program left behind: an outage that the present run will end, and when it had connected."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sfm_stream import clock, journal, status
+
+
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """A time without a connection that has not ended yet.
+
+    Attributes:
+        start: The last byte before it.
+        cause: What led to it, in words.
+        planned: Whether it was asked for.
+    """
+
+    start: datetime
+    cause: str
+    planned: bool = False
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What was before.
+
+    Attributes:
+        outage: None where the program has never been connected.
+        connected_at: When it last connected, by X's clock.
+    """
+
+    outage: Outage | None = None
+    connected_at: datetime | None = None
+
+
+def read(state_dir: Path, program: str) -> Past:
+    """Reads the journal, and the status for what it cannot hold: a killed process journals no stop."""
+    connected_at: datetime | None = None
+    outage: Outage | None = None
+    for entry in journal.read(journal.journal_path(state_dir, program)):
+        if entry["event"] == "connect":
+            connected_at, outage = clock.parse(entry.get("server_time") or entry["time"]), None
+        elif connected_at is not None:
+            outage = _after(entry, outage)
+    if connected_at is not None and outage is None:
+        outage = Outage(start=_last_sign(state_dir, program, connected_at), cause="killed, or the machine went down")
+    return Past(outage=outage, connected_at=connected_at)
+
+
+def _after(entry: dict[str, Any], outage: Outage | None) -> Outage | None:
+    at, reason, planned = clock.parse(entry["time"]), entry.get("reason", ""), bool(entry.get("planned"))
+    if entry["event"] == "disconnect":
+        last_byte = entry.get("last_byte")
+        return Outage(start=clock.parse(last_byte) if last_byte else at, cause=reason, planned=planned)
+    if entry["event"] == "stop" and (outage is None or outage.planned):
+        return Outage(start=outage.start if outage else at, cause=f"stopped: {reason}", planned=planned)
+    return outage
+
+
+def _last_sign(state_dir: Path, program: str, connected_at: datetime) -> datetime:
+    before = status.read(state_dir, program)
+    return max(connected_at, before.last_byte) if before and before.last_byte else connected_at

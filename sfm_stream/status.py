@@ -1,0 +1,155 @@
+"""The live status of each program: a small file that it replaces about once a second when something changed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from sfm_stream import __version__
+from sfm_stream.durable import replace_file
+from sfm_stream.errors import LockedError, StorageError
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """What a program is doing.
+
+    Attributes:
+        program: Its name.
+        pid: Its process.
+        version: Of this package.
+        state: starting, connecting, connected, waiting (before another try), budget or disk (stopped until there
+            is some again), stopped.
+        since: Since when it has this state.
+        detail: Why, in words.
+        settings: sha256 of the settings file that it runs with.
+        credential: The name of its credential.
+        connected_since: When the present connection was made.
+        last_byte: When anything last arrived, keep-alives included.
+        last_post: When a post last arrived.
+        posts_today: Posts since midnight UTC.
+        bytes_today: Their size as they arrived.
+        segment: The file being written.
+        buffer: Bytes that wait to be written.
+        buffer_high: The most that ever waited.
+        today: What the credential consumed today, of `per_day`.
+        this_month: The same of the month, of `per_month`.
+        dollars: The price of this month's posts.
+        free: Free bytes where the data lies; `floor` of them are not to be used.
+    """
+
+    program: str
+    pid: int
+    version: str = __version__
+    state: str = "starting"
+    since: datetime
+    detail: str = ""
+    settings: str = ""
+    credential: str = ""
+    connected_since: datetime | None = None
+    last_byte: datetime | None = None
+    last_post: datetime | None = None
+    posts_today: int = 0
+    bytes_today: int = 0
+    segment: str | None = None
+    buffer: int = 0
+    buffer_high: int = 0
+    today: int = 0
+    per_day: int | None = None
+    this_month: int = 0
+    per_month: int | None = None
+    dollars: float = 0.0
+    free: int = 0
+    floor: int = 0
+
+
+def status_path(state_dir: Path, program: str) -> Path:
+    """Where the status of a program lies."""
+    return state_dir / "status" / f"{program}.json"
+
+
+def write(state_dir: Path, status: Status) -> None:
+    """Replaces the status file; a power cut may bring back an older one.
+
+    Raises:
+        OSError: The disk is full, or fails.
+    """
+    path = status_path(state_dir, status.program)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(status)) + b"\n", durable=False)
+
+
+def read(state_dir: Path, program: str) -> Status | None:
+    """The last status of a program; None where it has left none that can be read."""
+    try:
+        return msgspec.json.decode(status_path(state_dir, program).read_bytes(), type=Status)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def read_all(state_dir: Path) -> Iterator[Status]:
+    """The last status of every program that ever ran here."""
+    for path in sorted((state_dir / "status").glob("*.json")):
+        status = read(state_dir, path.stem)
+        if status is not None:
+            yield status
+
+
+class Lock:
+    """Holds a program's name for the life of the process, so that no two write under it.
+
+    Raises:
+        LockedError: Another live process holds it.
+        StorageError: The state directory cannot be written.
+    """
+
+    def __init__(self, state_dir: Path, program: str) -> None:
+        path = _lock_path(state_dir, program)
+        try:
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+            _take(self._descriptor)
+        except BlockingIOError as error:
+            pid = os.pread(self._descriptor, 20, 0).decode() or "unknown"
+            os.close(self._descriptor)
+            raise LockedError(
+                f"{program}: another process (pid {pid}) runs under this name; one at a time writes its files"
+            ) from error
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+
+def _take(descriptor: int) -> None:
+    """Tries for a moment: whoever asks whether the program is alive holds the lock just as long."""
+    for _ in range(9):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.05)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_alive(state_dir: Path, program: str) -> bool:
+    """Whether a process holds the program's name."""
+    try:
+        descriptor = os.open(_lock_path(state_dir, program), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _lock_path(state_dir: Path, program: str) -> Path:
+    return state_dir / "lock" / f"{program}.lock"
