@@ -31,6 +31,7 @@ from sfm_stream.errors import StorageError
 from sfm_stream.filesystem import Filesystem, hash_file, same_content
 from sfm_stream.in_use import Writers
 from sfm_stream.placing import Loose, Place, day_of, place
+from sfm_stream.table import printable
 from sfm_stream.tree import YEAR, day_files, days, directories, lock
 
 BATCH_FILES = 20_000
@@ -126,7 +127,10 @@ class Organizer:
         adopt: List files, too, that lie unlisted in days that have a manifest.
         filesystem: Carries out the effects.
         tell: Gets one line for each thing done (True) or found (False: worth telling always).
+
+    Attributes:
         advance: Gets the number of loose files dealt with, now and then.
+        outcome: What has been done so far.
     """
 
     def __init__(
@@ -139,7 +143,6 @@ class Organizer:
         adopt: bool = False,
         filesystem: Filesystem | None = None,
         tell: Callable[[str, bool], None] = lambda _line, _detail: None,
-        advance: Callable[[int], None] = lambda _count: None,
     ) -> None:
         self._data = str(data_dir)
         self._tree = str(archive_dir or data_dir)
@@ -148,7 +151,7 @@ class Organizer:
         self._adopt = adopt
         self._do = filesystem or Filesystem()
         self._tell = tell
-        self._advance = advance
+        self.advance: Callable[[int], None] = lambda _count: None
         self._writers = Writers()
         self._first_pass = True
         self._told: set[str] = set()
@@ -242,7 +245,8 @@ class Organizer:
         else:
             self._do.sync(touched)
             self._carry_out(steps)
-        self._advance(len(batch))
+        if self._first_pass:
+            self.advance(len(batch))
 
     def _vet(self, batch: list[Loose]) -> Iterator[_Vetted]:
         """The files that may be moved, with what is known of their content."""
@@ -478,7 +482,7 @@ class Organizer:
     def _find(self, kind: FindingKind, file: str, detail: str) -> None:
         setattr(self.outcome, kind, getattr(self.outcome, kind) + 1)
         if len(self.outcome.findings) < KEPT_FINDINGS:
-            self.outcome.findings.append(Finding(kind, file, detail))
+            self.outcome.findings.append(Finding(kind, printable(file), detail))
         self._tell(f"{file}: {detail}", False)
 
 
