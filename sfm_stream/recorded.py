@@ -7,10 +7,12 @@ it: at ``rotate``, or at ``salvage`` where a crash had left it unfinished.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+
+from sfm_stream import names
 
 _EVENTS = frozenset({"rotate", "salvage"})
 
@@ -69,3 +71,26 @@ def finished(state_dir: Path, program: str) -> Iterator[Finished]:
 def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, Finished]:
     """What the program recorded of these `files` (names without a directory); the last word where it has several."""
     return {each.file: each for each in finished(state_dir, program) if each.file in files}
+
+
+class ByDay:
+    """What a program recorded of each day's files, day after day, from one reading of its journal.
+
+    Holds a few days at a time. A file that was finished more than two days after its day (salvaged after a long
+    outage) may be left out.
+    """
+
+    def __init__(self, state_dir: Path, program: str) -> None:
+        self._rest = finished(state_dir, program)
+        self._ahead: dict[date, dict[str, str]] = {}
+
+    def of(self, day: date) -> dict[str, str]:
+        """The sha256 of each file of `day`; ask for days in ascending order."""
+        self._ahead = {each: files for each, files in self._ahead.items() if each >= day}
+        for line in self._rest:
+            capture = names.parse(line.file)
+            if capture and capture.time.date() >= day:
+                self._ahead.setdefault(capture.time.date(), {})[line.file] = line.sha256
+            if line.time.date() > day + timedelta(days=2):
+                break
+        return self._ahead.pop(day, {})
