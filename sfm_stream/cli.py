@@ -12,11 +12,14 @@ import click
 
 from sfm_stream import __version__
 from sfm_stream.errors import ConfigError, SfmError, UsageError
+from sfm_stream.places import config_dir_option
 
 if TYPE_CHECKING:
     from sfm_stream.model import Kind, Stream
 
 _ELSEWHERE = {
+    "gaps": "sfm_stream.gaps_command:gaps",
+    "status": "sfm_stream.status_command:status",
     "audit": "sfm_stream.audit_command:audit",
     "history": "sfm_stream.history_command:history",
     "organizedata": "sfm_stream.organize_command:organizedata",
@@ -49,7 +52,7 @@ def main() -> NoReturn:
     except click.Abort:
         sys.exit(130)
     except SfmError as error:
-        for line in str(error).splitlines():
+        for line in filter(None, str(error).splitlines()):
             click.echo(f"sfm-stream: {line}", err=True)
         sys.exit(error.exit_code)
 
@@ -60,20 +63,10 @@ def cli() -> None:
     """Keeps social-media streams flowing into an archive."""
 
 
-def _config_dir(command: click.decorators.FC) -> click.decorators.FC:
-    return click.option(
-        "--config-dir",
-        type=click.Path(path_type=Path),
-        default=Path("/etc/sfm"),
-        show_default=True,
-        help="Where streams/ and credentials/ lie.",
-    )(command)
-
-
 def _capture_options(command: click.decorators.FC) -> click.decorators.FC:
     """What both streams take; SFM's own options, and --config-dir."""
     for option in (
-        _config_dir,
+        config_dir_option,
         click.option("--verbose", is_flag=True, help="Log more."),
         click.option("--list", "listing", is_flag=True, help="Print all streams of this host, and do nothing else."),
         click.option(
@@ -158,7 +151,7 @@ def rules() -> None:
 
 @rules.command("show")
 @click.argument("name")
-@_config_dir
+@config_dir_option
 def rules_show(name: str, config_dir: Path) -> None:
     """Print the rules that the filter NAME becomes at X."""
     from sfm_stream.rules import compile_rules
@@ -175,7 +168,7 @@ def rules_show(name: str, config_dir: Path) -> None:
     type=click.File("rb"),
     help="Recorded posts, one a line, as X streams them; - for standard input.",
 )
-@_config_dir
+@config_dir_option
 def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     """Show what the filter NAME would have matched among recorded posts, before paying for it."""
     from sfm_stream.rules import compile_rules
@@ -200,15 +193,19 @@ def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
 def _list(config_dir: Path) -> None:
     from sfm_stream.config import list_streams
     from sfm_stream.rules import compile_rules
+    from sfm_stream.table import duration, render
 
-    rows = [("PROGRAM", "ACTIVE", "CREDENTIAL", "RULES", "INTERVAL")]
-    for stream in list_streams(config_dir):
-        active = "yes" if stream.active else "no"
-        count = str(len(compile_rules(stream)))
-        rows.append((stream.program, active, stream.credential, count, f"{stream.save_interval:g} s"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    rows = [
+        (
+            stream.program,
+            "yes" if stream.active else "no",
+            stream.credential,
+            len(compile_rules(stream)) if stream.kind == "filterstream" else None,
+            duration(stream.save_interval),
+        )
+        for stream in list_streams(config_dir)
+    ]
+    click.echo(render(("PROGRAM", "ACTIVE", "CREDENTIAL", "RULES", "INTERVAL"), rows, right=("RULES",)))
 
 
 def _capture(

@@ -22,8 +22,6 @@ from sfm_stream.errors import ConfigError
 from sfm_stream.faults import Fault, convert
 from sfm_stream.model import Credential, Kind, Stream, program_name
 
-CONFIG_DIR = Path("/etc/sfm")
-
 T = TypeVar("T", Stream, Credential)
 
 

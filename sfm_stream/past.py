@@ -37,8 +37,11 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     connected_at: datetime | None = None
 
 
-def read(state_dir: Path, program: str) -> Past:
-    """Reads the journal, and the status for what it cannot hold: a killed process journals no stop."""
+def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
+    """Reads the journal, and the status for what it cannot hold: a killed process journals no stop.
+
+    With `killed` false, the program is alive, and a journal that ends connected means no outage.
+    """
     connected_at: datetime | None = None
     outage: Outage | None = None
     for entry in journal.read(journal.journal_path(state_dir, program)):
@@ -46,7 +49,7 @@ def read(state_dir: Path, program: str) -> Past:
             connected_at, outage = clock.parse(entry.get("server_time") or entry["time"]), None
         elif connected_at is not None:
             outage = _after(entry, outage)
-    if connected_at is not None and outage is None:
+    if killed and connected_at is not None and outage is None:
         outage = Outage(start=_last_sign(state_dir, program, connected_at), cause="killed, or the machine went down")
     return Past(outage=outage, connected_at=connected_at)
 
