@@ -1,0 +1,99 @@
+#!/usr/bin/python
+"""Ansible module: adds users to a group, all in one run."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+---
+module: sfm_membership
+short_description: Add users to a group
+description:
+  - Adds users to a group and takes nobody out. Works with users of a directory service too, which are not in
+    C(/etc/passwd).
+  - Users that do not exist are named all at once, and then nobody is added.
+author: The sfm-stream authors
+options:
+  group:
+    description: The group; in check mode it may be one that is still to be made.
+    type: str
+    required: true
+  users:
+    description: Who shall be in it.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Says what would change.
+"""
+
+EXAMPLES = """
+- name: Let them see the data
+  sfm_membership:
+    group: sfm
+    users: [dsmith, kchudnov]
+"""
+
+RETURN = """
+added:
+  description: Who was added.
+  type: list
+  elements: str
+  returned: success
+"""
+
+
+def known(user: str) -> bool:
+    """Whether there is such a user, here or in a directory service."""
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def missing(group: str, users: list[str]) -> list[str]:
+    """Those that are not in the group, neither as members nor by their primary group."""
+    try:
+        entry = grp.getgrnam(group)
+    except KeyError:
+        return users
+    return [user for user in users if user not in entry.gr_mem and pwd.getpwnam(user).pw_gid != entry.gr_gid]
+
+
+def main() -> None:
+    """Checks all, then adds."""
+    module = AnsibleModule(
+        argument_spec={
+            "group": {"type": "str", "required": True},
+            "users": {"type": "list", "elements": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    group, users = module.params["group"], list(dict.fromkeys(module.params["users"]))
+    if unknown := [user for user in users if not known(user)]:
+        module.fail_json(
+            msg=f"sfm_group_members: no such user here: {', '.join(unknown)}. "
+            f"Create them, or take them out of the list; nobody was added to group {group}."
+        )
+    added = missing(group, users)
+    if not module.check_mode:
+        for user in added:
+            module.run_command(["gpasswd", "--add", user, group], check_rc=True)
+    diff = {
+        "before_header": group,
+        "after_header": group,
+        "before": "",
+        "after": "".join(f"+ {user}\n" for user in added),
+    }
+    module.exit_json(changed=bool(added), added=added, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
