@@ -171,9 +171,7 @@ def main() -> None:
     for _ in range(3):
         for name, contend in contenders.items():
             rows[name].append(contend())
-    print(
-        f"{POSTS} posts of {size:.0f} bytes, medians of 3 runs; the start of Python and tweepy ({start:.2f} s) taken off"
-    )
+    print(f"{POSTS} posts of {size:.0f} bytes, medians of 3 runs; the start of Python and tweepy is taken off")
     for name, figures in rows.items():
         cpu = statistics.median(cpu for cpu, _ in figures) - start
         print(f"{name:42} {cpu / POSTS * 1e6:6.0f} µs a post {max(memory for _, memory in figures):5.0f} MB")

@@ -62,7 +62,7 @@ def bare(data: Path) -> None:
     made = set()
     for name in os.listdir(data):  # noqa: PTH208
         capture = names.parse(name)
-        assert capture is not None  # noqa: S101
+        assert capture is not None
         target = f"{data}/{capture.program}/{capture.time:%Y/%m/%d/%H}"
         if target not in made:
             os.makedirs(target, exist_ok=True)  # noqa: PTH103
@@ -85,11 +85,11 @@ def compare(files: int, size: int, rounds: int, journals: bool) -> float:
                     bare(data)
                 else:
                     outcome = Organizer(data, None, state).run()
-                    assert outcome.moved == files // 2 * 2, outcome  # noqa: S101
+                    assert outcome.moved == files // 2 * 2, outcome
                 taken[side] = time.perf_counter() - start
         ratios.append(taken["organizedata"] / taken["bare"])
         sides = ", ".join(f"{side} {taken[side]:.3f} s" for side in sorted(taken))
-        print(f"round {number + 1}: {sides}, ratio {ratios[-1]:.2f}")  # noqa: T201
+        print(f"round {number + 1}: {sides}, ratio {ratios[-1]:.2f}")
     return statistics.median(ratios)
 
 
@@ -118,13 +118,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.one:
         Organizer(options.one / "data", None, options.one / "state").run()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # noqa: T201
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     elif options.memory:
         for files in ((options.files or 1_000_000) // 10, options.files or 1_000_000):
-            print(f"{files} files: {peak(files) / 1024:.0f} MB resident at most")  # noqa: T201
+            print(f"{files} files: {peak(files) / 1024:.0f} MB resident at most")
     else:
         ratio = compare(options.files or 10_000, options.bytes, options.rounds, not options.old)
-        print(f"median ratio {ratio:.2f}")  # noqa: T201
+        print(f"median ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":
