@@ -7,6 +7,7 @@ to none of them.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -42,15 +43,15 @@ stop_codes:
   returned: success
   type: list
   elements: int
-faults:
+msg:
   description: What is wrong, a line each.
   returned: failure
-  type: list
-  elements: str
+  type: str
 """
 
 FACTS = ("sfm_bin",)
 """What the roles set themselves; a fact cache may hold it from an earlier run."""
+UNREADABLE = "sfm-unreadable-value-"
 _KINDS = {
     "bool": (bool, "true or false is"),
     "dict": (Mapping, "a mapping of keys to values is"),
@@ -60,6 +61,8 @@ _KINDS = {
     "path": (str, "a path is"),
     "str": (str, "text is"),
 }
+_TEXT_FOR = {bool: re.compile("(?i)true|false|yes|no"), int: re.compile("[0-9]+")}
+"""What ``--extra-vars name=value`` makes of these is text, and the roles take it."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -73,22 +76,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         roles = Path(__file__).resolve().parents[2]
         examine = _examination(roles.parent)
         options = dict(_options(roles))
-        unreadable: list[str] = []
-        hosts = {
-            name: dict(_variables(name, variables, unreadable))
-            for name, variables in ((task_vars or {}).get("hostvars") or {}).items()
-        }
+        reader = _Reader(self._templar)
+        hosts = reader.variables((task_vars or {})["hostvars"])
         plan = examine(hosts, {*options, *FACTS})
-        wrong = [*unreadable, *map(str, plan.faults), *_wrong_kinds(hosts, options)]
+        # What stands for a value that cannot be read may look wrong in turn; that is no fault of its own.
+        found = [each for each in [*map(str, plan.faults), *_wrong_kinds(hosts, options)] if UNREADABLE not in each]
+        wrong = [*reader.faults(), *found]
         display = Display()
         for warning in plan.warnings:
             display.warning(str(warning))
         if wrong:
             faults = list(dict.fromkeys(wrong))
             many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
-            # The list comes last on the screen and as plain lines, whatever the callback makes of a result.
-            result.update(failed=True, msg=f"{many} in the inventory; no host was touched", faults=faults)
-            result["_ansible_verbose_always"] = True
+            message = "\n".join([f"{many} in the inventory; no host was touched:", *faults])
+            result.update(failed=True, msg=message)
             return result
         from sfm_stream.errors import STOP_CODES
 
@@ -118,21 +119,46 @@ def _options(roles: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from (entry.get("options") or {}).items()
 
 
-def _variables(host: str, variables: Mapping[str, Any], unreadable: list[str]) -> Iterator[tuple[str, Any]]:
-    """The ``sfm_*`` variables of one host, with their templates filled in and their secrets decrypted."""
-    for name in variables:
-        if name.startswith("sfm_"):
-            try:
-                yield name, _plain(variables[name])
-            except AnsibleError as error:
-                reason = " ".join(str(error).split())
-                unreadable.append(f"{name}: cannot be read for {host}: {reason}; define what it refers to")
+class _Reader:
+    """Fills in the templates of variables, value by value, so that one that cannot be read does not hide the rest."""
+
+    def __init__(self, templar: Any) -> None:  # noqa: ANN401 - Ansible is not typed
+        self._templar = templar
+        self._host = ""
+        self._failed: dict[tuple[str, str], list[str]] = {}
+
+    def variables(self, hostvars: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+        """The ``sfm_*`` variables of each host, as plain data."""
+        hosts = {}
+        for self._host in hostvars:
+            raw = hostvars.raw_get(self._host)
+            templar = self._templar.copy_with_new_env(available_variables=raw)
+            own = [name for name in raw if name.startswith("sfm_")]
+            hosts[self._host] = {name: self._read(raw[name], name, templar) for name in own}
+        return hosts
+
+    def faults(self) -> Iterator[str]:
+        """The values that could not be read, each with the hosts that have it."""
+        for (where, reason), hosts in self._failed.items():
+            who = ", ".join(hosts) if len(hosts) < 4 else f"{len(hosts)} hosts"
+            yield f"{where}: cannot be read (on {who}): {reason}; define or correct what it refers to"
+
+    def _read(self, value: object, where: str, templar: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, Mapping):
+            return {str(key): self._read(each, f"{where}: {key}", templar) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._read(each, f"{where}[{index}]", templar) for index, each in enumerate(value)]
+        try:
+            return _plain(templar.template(value))
+        except AnsibleError as error:
+            self._failed.setdefault((where, " ".join(str(error).split())), []).append(self._host)
+            return f"{UNREADABLE}{len(self._failed)}"
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - any plain data
     """Data without Ansible's own types, which know their origin and may be encrypted."""
     if isinstance(value, Mapping):
-        return {_plain(key): _plain(each) for key, each in value.items()}
+        return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, bool) or value is None:
@@ -160,6 +186,8 @@ def _wrong_kind(where: str, value: object, option: Mapping[str, Any]) -> Iterato
     kind, needed = _KINDS.get(option.get("type", "str"), (object, ""))
     found = "found a value" if option.get("no_log") else f"found {show(value)}"
     if value is None and option.get("default") is None:
+        return
+    if isinstance(value, str) and _TEXT_FOR.get(kind, re.compile("(?!)")).fullmatch(value):
         return
     if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
         yield f"{where}: {found}; {needed} needed"

@@ -1,0 +1,238 @@
+"""A deployment makes the live programs of a real supervisord those of the inventory, and touches nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.roles.streams_host import TOKEN, Host, running_host
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the roles give files to root, so only root can run them")
+RUNNING = {"twitterfilter-elections": "RUNNING", "twitterfilter-storms": "RUNNING"}
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with running_host() as running:
+        yield running
+
+
+def test_a_bare_host_gets_what_check_mode_predicts(host: Host) -> None:
+    """A dry run without a supervisor shows every change and makes none; then comes the run, and then nothing."""
+    host.stop()
+    predicted = host.deploy("--check", "--diff").ok()
+    assert host.files("supervisor.d") == host.files("streams") == host.files("credentials") == set()
+    assert "+command=" in predicted.output
+    assert TOKEN not in predicted.output
+    host.start()
+    assert host.deploy("-vvv").ok().changed == predicted.changed == 4
+    assert host.programs() == RUNNING
+    assert host.files("supervisor.d") == RUNNING.keys()
+    assert host.files("streams") == {*RUNNING, "twitterfilter-asleep"}
+    assert host.files("credentials") == {"one", "two"}, "a stream that is not active has no need of its secret"
+    pids = host.pids()
+    again = host.deploy("-vvv").ok()
+    assert again.changed == host.deploy("--check").ok().changed == 0
+    assert TOKEN not in again.output
+    assert host.pids() == pids
+
+
+def test_a_changed_rule_keeps_the_process_and_reaches_it(host: Host) -> None:
+    """It gets SIGHUP; the others get nothing. A HUP that a broken run lost is sent by the next one."""
+    host.deploy().ok()
+    pids = host.pids()
+    host.filter("storms")["track"] = ["storm", "tornado"]
+    assert host.deploy("--check").ok().changed == 2
+    assert host.deploy().ok().changed == 2
+    assert host.pids() == pids
+    settings = host.here / "etc/streams/twitterfilter-storms.json"
+    settings.write_text(settings.read_text().replace("tornado", "hail"))
+    host.filter("storms")["track"] = ["storm", "hail"]
+    assert host.deploy().ok().changed == 1, "the file was there already, the process did not know"
+    assert host.deploy().ok().changed == 0
+
+
+def test_a_process_that_does_not_confirm_new_rules_is_named(host: Host) -> None:
+    """The deployment ends well, but a person is told where to look."""
+    host.deploy().ok()
+    (host.here / "deaf").touch()
+    host.filter("storms")["track"] = ["storm", "tornado"]
+    assert "twitterfilter-storms: got SIGHUP, but does not say yet" in " ".join(host.deploy().ok().output.split())
+
+
+def test_each_change_touches_its_own_program_alone(host: Host) -> None:
+    """Interval, secret, a new filter, one asleep, one renamed, one deleted: all other processes stay."""
+    host.deploy().ok()
+    before = host.pids()
+    host.filter("storms")["save_interval"] = 60
+    host.deploy().ok()
+    assert host.pids()["twitterfilter-storms"] != before["twitterfilter-storms"]
+    once = host.pids()
+    host.variables["sfm_credentials"]["two"]["bearer_token"] = TOKEN + "new"
+    host.deploy().ok()
+    assert host.pids()["twitterfilter-storms"] != once["twitterfilter-storms"]
+    host.variables["sfm_filters"].append({"name": "new", "credential": "four", "track": ["new"]})
+    host.filter("storms")["active"] = False
+    host.deploy().ok()
+    assert host.programs().keys() == {"twitterfilter-elections", "twitterfilter-new"}
+    assert "twitterfilter-storms" in host.files("streams")
+    assert host.files("credentials") == {"one", "four"}
+    host.filter("new")["name"] = "renamed"
+    del host.variables["sfm_filters"][1]
+    predicted = host.deploy("--check").ok().changed
+    assert host.deploy().ok().changed == predicted
+    assert host.programs().keys() == {"twitterfilter-elections", "twitterfilter-renamed"}
+    assert host.files("streams") == {"twitterfilter-elections", "twitterfilter-renamed", "twitterfilter-asleep"}
+    assert host.pids()["twitterfilter-elections"] == before["twitterfilter-elections"]
+
+
+def test_what_a_broken_run_or_a_hand_left_is_healed(host: Host) -> None:
+    """Deleted, edited and stray program files, and processes that supervisor was not told of, all in one run."""
+    host.variables["sfm_filters"][2]["active"] = True
+    host.deploy().ok()
+    programs = host.here / "etc/supervisor.d"
+    elections, storms = programs / "twitterfilter-elections.conf", programs / "twitterfilter-storms.conf"
+    kept, wanted = host.pids()["twitterfilter-storms"], elections.read_text()
+    storms.unlink()
+    elections.write_text(wanted.replace("startretries=100", "startretries=1"))
+    (programs / "twitterfilter-stray.conf").write_text(wanted.replace("elections", "stray"))
+    del host.variables["sfm_filters"][2]
+    (programs / "twitterfilter-asleep.conf").unlink()
+    (host.here / "etc/streams/twitterfilter-asleep.json").unlink()
+    host.deploy().ok()
+    assert host.programs() == RUNNING
+    assert elections.read_text() == wanted
+    assert host.pids()["twitterfilter-storms"] == kept, "supervisor never saw that its file was gone for a while"
+    assert host.files("credentials") == {"one", "two"}
+    assert host.deploy().ok().changed == 0
+
+
+def test_a_program_stopped_by_hand_stays_so_and_is_named(host: Host) -> None:
+    """Whoever stopped it had a reason; a variable overrules it."""
+    host.deploy().ok()
+    host.ctl("stop", "twitterfilter-storms")
+    respectful = host.deploy().ok()
+    assert respectful.changed == 0
+    assert "twitterfilter-storms: was stopped by hand and stays so" in respectful.output
+    assert host.programs()["twitterfilter-storms"] == "STOPPED"
+    assert host.deploy("-e", "sfm_start_stopped=true").ok().changed == 1
+    assert host.programs() == RUNNING
+
+
+def test_a_program_that_ended_is_started_again_and_a_failure_is_explained(host: Host) -> None:
+    """The cause may have been cured; if not, the message has the state, the exit code and the end of the log."""
+    crash = host.here / "crash" / "twitterfilter-storms"
+    crash.write_text("late")
+    del host.variables["sfm_filters"][2]
+    (host.here / "etc/streams/twitterfilter-gone.json").write_text("{}")
+    failed = host.deploy()
+    assert failed.code != 0
+    assert "1 program is not as declared:" in failed.output
+    assert "twitterfilter-storms: EXITED, exit code 65" in failed.output
+    assert "    the token was refused by X" in failed.output
+    assert host.programs()["twitterfilter-elections"] == "RUNNING"
+    assert "twitterfilter-gone" not in host.files("streams"), "what nothing reads goes all the same"
+    crash.unlink()
+    assert host.deploy().ok().changed == 1
+    assert host.programs() == RUNNING
+
+
+def test_a_program_that_cannot_start_spares_the_others(host: Host) -> None:
+    """The first of several that restart goes ahead: a broken release does not stop what runs."""
+    host.deploy().ok()
+    before = host.pids()
+    script = (host.here / "bin/sfm-stream").read_text()
+    host.write_program("#!/bin/sh\n[ $1 = validate ] && exit 0\necho no such module >&2\nexit 1\n")
+    host.variables["_sfm_release"] = "r2"
+    failed = host.deploy()
+    assert failed.code != 0
+    assert "the others were left running as they are" in failed.output
+    assert "no such module" in failed.output
+    assert host.pids() == {"twitterfilter-storms": before["twitterfilter-storms"]}
+    host.write_program(script)
+    host.deploy().ok()
+    assert host.programs() == RUNNING
+    assert host.pids()["twitterfilter-storms"] != before["twitterfilter-storms"]
+
+
+def test_other_peoples_programs_and_their_pending_changes_are_left_alone(host: Host) -> None:
+    """Neither started, restarted nor stopped: what they have not applied stays so."""
+    theirs = host.here / "theirs" / "theirs.conf"
+    theirs.write_text("[program:theirs]\ncommand=sleep 1000\n")
+    host.ctl("update")
+    host.await_that(lambda: "theirs" in host.pids())
+    pid = host.pids()["theirs"]
+    theirs.write_text("[program:theirs]\ncommand=sleep 2000\n[program:more]\ncommand=sleep 3000\n")
+    (host.here / "etc/supervisor.d/readme.txt").write_text("not ours")
+    host.deploy().ok()
+    assert host.pids()["theirs"] == pid
+    assert host.programs().keys() == {*RUNNING, "theirs"}
+    assert (host.here / "etc/supervisor.d/readme.txt").exists()
+
+
+def test_a_program_of_ours_in_somebody_elses_file_is_reported(host: Host) -> None:
+    """A leftover of a hand-made installation would run beside the deployed ones for ever."""
+    (host.here / "theirs" / "old.conf").write_text("[program:streamsample]\ncommand=sleep 1000\n")
+    host.ctl("update")
+    failed = host.deploy()
+    assert failed.code != 0
+    assert "streamsample: is RUNNING, but nothing declares it" in failed.output
+
+
+def test_a_killed_program_is_back_and_nothing_is_to_be_done(host: Host) -> None:
+    """supervisor itself sees to it, by the program file."""
+    host.deploy().ok()
+    pid = host.pids()["twitterfilter-storms"]
+    os.kill(pid, signal.SIGKILL)
+    host.await_that(lambda: host.pids().get("twitterfilter-storms", pid) != pid)
+    assert host.deploy().ok().changed == 0
+
+
+def test_without_supervisord_the_message_says_so(host: Host) -> None:
+    """Files are written, and the next run takes them up."""
+    host.stop()
+    failed = host.deploy()
+    assert failed.code != 0
+    assert f"no supervisord answers at {host.here}/s.sock" in failed.output
+    host.start()
+    host.deploy().ok()
+    assert host.programs() == RUNNING
+
+
+def test_a_broken_file_of_somebody_else_is_reported_and_stops_nothing(host: Host) -> None:
+    """supervisor reads all files or none; what runs goes on."""
+    host.deploy().ok()
+    before = host.pids()
+    (host.here / "theirs" / "broken.conf").write_text("[program:broken]\n")
+    host.filter("storms")["save_interval"] = 60
+    failed = host.deploy()
+    assert failed.code != 0
+    assert "supervisor cannot read its configuration, so no program was touched" in failed.output
+    assert host.pids() == before
+
+
+def test_streams_are_not_all_removed_because_the_inventory_forgot_them(host: Host) -> None:
+    """A host that speaks of no stream at all keeps what it has; an empty list is an answer."""
+    host.deploy().ok()
+    filters = host.variables.pop("sfm_filters")
+    refused = host.deploy()
+    assert refused.code != 0
+    assert "the list of files is empty" in refused.output
+    assert host.programs() == RUNNING
+    host.variables["sfm_filters"] = filters[:0]
+    host.deploy().ok()
+    assert host.programs() == {}
+    assert host.files("credentials") == host.files("streams") == set()
+
+
+def test_the_sample_and_the_simulator_are_programs_like_the_others(host: Host) -> None:
+    """The simulator is named by its options; the sample stream needs no name."""
+    host.variables["sfm_streamsample"] = {"credential": "four"}
+    host.deploy().ok()
+    assert host.programs() == {**RUNNING, "streamsample": "RUNNING"}
+    host.variables["sfm_simulator"] = {"port": 8970, "rate": 20}
+    shown = host.deploy("--check", "--diff").ok().output
+    assert f"command={host.here}/bin/sfm-stream simulate --port 8970 --rate 20\n" in shown.replace("\n+", "\n")
