@@ -31,6 +31,7 @@ from sfm_stream.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.model import Credential, Stream
 from sfm_stream.segment import Line
 from sfm_stream.signals import Signals
+from sfm_stream.supervised import STEADY, Supervision
 
 BATCH = 1 << 20
 """Bytes to compress and write at a time."""
@@ -38,9 +39,6 @@ GATHER = 0.05
 """Seconds to let lines gather before they are written: many at once cost less."""
 TICK = 1.0
 """Seconds between two looks at the guards, and two live statuses."""
-STEADY = 3.0
-"""Supervisor takes a program that ends sooner after its start for one that failed to start, whatever its exit code,
-and starts it again."""
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +61,15 @@ def run(
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
     logging.getLogger("sfm_stream").setLevel(logging.DEBUG if verbose else logging.INFO)
-    signals, begun = Signals(), time.monotonic()
+    signals, supervision, begun = Signals(), Supervision(), time.monotonic()
     try:
-        recorder = Recorder(settings, settings_path, save=save, signals=signals)
+        recorder = Recorder(settings, settings_path, save=save, signals=signals, supervision=supervision)
         recorder.run(credential)
     except BrokenPipeError:
         # Whoever read our output has enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except SfmError as error:
-        if error.exit_code in STOP_CODES and "SUPERVISOR_ENABLED" in os.environ:
+        if error.exit_code in STOP_CODES and supervision.active:
             while not signals.stop and time.monotonic() < begun + STEADY:
                 signals.wait(begun + STEADY - time.monotonic())
         raise
@@ -80,11 +78,20 @@ def run(
 class Recorder:
     """One stream, from its settings to its end."""
 
-    def __init__(self, settings: Callable[[], Stream], path: Path, *, save: bool, signals: Signals) -> None:
+    def __init__(
+        self,
+        settings: Callable[[], Stream],
+        path: Path,
+        *,
+        save: bool,
+        signals: Signals,
+        supervision: Supervision,
+    ) -> None:
         self._settings = settings
         self._path = path
         self._save = save
         self._signals = signals
+        self._supervision = supervision
         self._stream = stream = settings()
         self._data_dir, self._state_dir = Path(stream.data_dir), Path(stream.state_dir)
         self._buffer = Buffer(signals.wake)
@@ -242,6 +249,8 @@ class Recorder:
         if now < self._due and live.state == connection.state:
             return
         self._due = now + TICK
+        if self._supervision.gone:
+            self._signals.stop = "supervisord is gone"
         self._guards.check(connection)
         live.state, live.detail, live.since = connection.state, connection.detail, connection.since
         live.connected_since = connection.connected_since
