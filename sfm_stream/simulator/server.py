@@ -1,0 +1,362 @@
+"""The HTTP application: who asks, what is counted, what a plan makes go wrong, which handler answers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from urllib.parse import unquote
+
+import msgspec
+from aiohttp import web
+
+from sfm_stream.errors import ConfigError
+from sfm_stream.simulator import plan, rest
+from sfm_stream.simulator.apps import App, Limits
+from sfm_stream.simulator.firehose import Firehose, Item, Replay
+from sfm_stream.simulator.ledger import Ledger
+from sfm_stream.simulator.problems import Json, invalid_request, refusal
+from sfm_stream.simulator.stream import FILTERED, SAMPLE, Connection, Settings
+from sfm_stream.simulator.wire import read_wanted
+
+CONTROL = "/_simulator"
+_LARGE = 64 * 1024 * 1024
+
+Handler = Callable[[App, web.Request], Awaitable[tuple[int, Json]]]
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """An app that may connect: its token, and the pair that gives the token."""
+
+    name: str
+    token: str
+    pair: tuple[str, str] | None = None
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line chose.
+
+    Attributes:
+        rate: Posts a second.
+        seed: Of the generator.
+        secrets: The only apps there are; none for any token, each its own app.
+        recorded: Posts to replay in place of the generator's.
+        loop: Whether they are replayed for ever.
+        rule_delay: Seconds until changed rules take effect.
+        limits: Of each app.
+        settings: Of each connection.
+    """
+
+    rate: float = 20.0
+    seed: int = 1
+    secrets: tuple[Secret, ...] = ()
+    recorded: list[Item] | None = None
+    loop: bool = False
+    rule_delay: float = 0.0
+    limits: Limits = Limits()
+    settings: Settings = Settings()
+
+
+class Simulator:
+    """The simulated X."""
+
+    def __init__(self, options: Options, ledger: Ledger, steps: list[plan.Step]) -> None:
+        self._options = options
+        self._ledger = ledger
+        self._plan = plan.Plan(steps)
+        self._apps: dict[str, App] = {each.token: App(each.name, options.limits) for each in options.secrets}
+        self._firehose = Firehose(options.rate, options.seed, remember=options.limits.backfill)
+        self._replays: dict[tuple[str, str], Replay] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def application(self) -> web.Application:
+        """Everything under its address."""
+        application = web.Application(client_max_size=_LARGE)
+        add = application.router.add_route
+        add("GET", "/2/tweets/search/stream", self._stream(FILTERED))
+        add("GET", "/2/tweets/sample/stream", self._stream(SAMPLE))
+        limits = self._options.limits
+        for method, path, endpoint, limit, handler in (
+            ("GET", "/2/tweets/search/stream/rules", "rules", 450, self._list_rules),
+            ("POST", "/2/tweets/search/stream/rules", "rules", 100, self._change_rules),
+            ("GET", "/2/tweets/search/stream/rules/counts", "counts", 450, self._count_rules),
+            ("GET", "/2/connections", "connections", 450, self._list_connections),
+            ("DELETE", "/2/connections", "connections", 25, self._end_listed),
+            ("DELETE", "/2/connections/{endpoint}", "connections", 25, self._end_endpoint),
+            ("GET", "/2/usage/tweets", "usage", 50, self._usage),
+        ):
+            # A simulator told to allow many connects is for a test that asks often.
+            often = max(limit, limits.connects) if limits.connects > Limits().connects else limit
+            add(method, path, self._rest(endpoint, often, handler))
+        add("POST", "/oauth2/token", self._token)
+        add("POST", f"{CONTROL}/plan", self._set_plan)
+        add("GET", f"{CONTROL}/plan", self._get_plan)
+        add("GET", f"{CONTROL}/ledger", self._get_ledger)
+        add("GET", f"{CONTROL}/state", self._get_state)
+        add("*", "/{rest:.*}", self._not_found)
+        application.on_startup.append(self._start)
+        application.on_shutdown.append(self._stop)
+        return application
+
+    async def _start(self, _: web.Application) -> None:
+        if self._options.recorded is None:
+            self._tasks.add(asyncio.create_task(self._firehose.run()))
+
+    async def _stop(self, _: web.Application) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for app in self._apps.values():
+            for link in list(app.links.values()):
+                if link.end is not None:
+                    link.end("server shutdown")
+
+    # --- Who asks ------------------------------------------------------------------------------------------------
+
+    def _app(self, request: web.Request) -> App | None:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token.strip():
+            return None
+        token = token.strip()
+        if token not in self._apps and not self._options.secrets:
+            name = f"app-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
+            self._apps[token] = App(name, self._options.limits)
+        return self._apps.get(token)
+
+    def _answer(
+        self,
+        request: web.Request,
+        app: str,
+        status: int,
+        body: object,
+        headers: dict[str, str] | None = None,
+        fault: str | None = None,
+    ) -> web.Response:
+        """An answer in JSON, noted in the ledger."""
+        facts = {"fault": fault} if fault else {}
+        self._ledger.note("answer", app=app, method=request.method, path=request.path, status=status, **facts)
+        text = b"" if body is None else msgspec.json.encode(body)
+        kind = "application/problem+json" if status >= 400 else "application/json"
+        return web.Response(body=text, status=status, content_type=kind, charset="utf-8", headers=headers)
+
+    def _refuse(self, request: web.Request, app: App, name: str, headers: dict[str, str]) -> web.Response:
+        status, body = refusal(name, None)
+        return self._answer(request, app.name, status, body, headers)
+
+    async def _fault(
+        self, request: web.Request, app: str, action: plan.Action, headers: dict[str, str]
+    ) -> web.StreamResponse | None:
+        """Does what a plan has for before an answer; the answer, if that is it."""
+        match action:
+            case plan.SlowHeaders(seconds=seconds):
+                await asyncio.sleep(seconds)
+            case plan.Refuse(status=wanted, problem=problem, reset=reset, headers=more, body=body):
+                status, usual = refusal(problem, wanted)
+                extra = {**headers, **more}
+                if reset is not None:
+                    extra |= {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(time.time() + reset))}
+                return self._answer(request, app, status, usual if body is None else body, extra, "refuse")
+            case plan.Redirect(location=location, status=status):
+                return self._answer(request, app, status, None, {"location": location}, "redirect")
+            case plan.Drop():
+                self._ledger.note("answer", app=app, method=request.method, path=request.path, status=0, fault="drop")
+                if request.transport is not None:
+                    held = request.transport.get_extra_info("socket")
+                    held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    request.transport.abort()
+                return web.Response()
+            case _:
+                pass
+        return None
+
+    # --- Streams -------------------------------------------------------------------------------------------------
+
+    def _stream(self, endpoint: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            app = self._app(request)
+            if app is None:
+                return self._answer(request, "", *refusal("unauthorized", None))
+            allowed, headers = app.count(endpoint, app.limits.connects)
+            actions = list(self._plan.take(endpoint, request.method, app.name))
+            for action in actions:
+                if answer := await self._fault(request, app.name, action, headers):
+                    return answer
+            if not allowed:
+                return self._refuse(request, app, "rate-limit", headers)
+            wanted, errors = read_wanted(request.query)
+            minutes, complaint = self._backfill_minutes(request)
+            errors += complaint
+            if errors:
+                return self._answer(request, app.name, 400, invalid_request(errors), headers)
+            if app.month_usage() >= app.limits.month:
+                return self._refuse(request, app, "usage-capped", headers)
+            if len(app.live(endpoint)) >= app.limits.connections:
+                return self._refuse(request, app, "too-many-connections", headers)
+            if endpoint == FILTERED and not app.rules:
+                return self._refuse(request, app, "no-rules", headers)
+            connection = Connection(request, app, endpoint, wanted, self._options.settings, self._ledger, actions)
+            self._ledger.note("answer", app=app.name, method="GET", path=request.path, status=200)
+            link = connection.link.id
+            self._ledger.note("open", connection=link, app=app.name, endpoint=endpoint, backfill=minutes)
+            if minutes:
+                connection.backfill(self._firehose.recent(minutes * 60))
+            with self._feeding(app, endpoint, connection):
+                await connection.run(headers)
+            return web.Response()
+
+        return handle
+
+    def _backfill_minutes(self, request: web.Request) -> tuple[int, list[Json]]:
+        text = request.query.get("backfill_minutes", "0")
+        minutes = int(text) if text in {"0", "1", "2", "3", "4", "5"} else -1
+        message = ""
+        if minutes < 0:
+            message = f"The `backfill_minutes` query parameter value [{text}] is not between 0 and 5"
+        elif minutes and not self._options.limits.backfill:
+            message = "The `backfill_minutes` query parameter is not available to this account"
+        return minutes, [{"parameters": {"backfill_minutes": [text]}, "message": message}] if message else []
+
+    def _feeding(self, app: App, endpoint: str, connection: Connection) -> _Feed:
+        if self._options.recorded is None:
+            return _Feed(self._firehose, connection, None)
+        replay = self._replays.setdefault(
+            (app.name, endpoint), Replay(self._options.recorded, self._options.rate, loop=self._options.loop)
+        )
+        return _Feed(self._firehose, connection, replay)
+
+    # --- Other endpoints -----------------------------------------------------------------------------------------
+
+    def _rest(
+        self, endpoint: str, limit: int, handler: Handler
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            app = self._app(request)
+            if app is None:
+                return self._answer(request, "", *refusal("unauthorized", None))
+            allowed, headers = app.count(f"{request.method} {endpoint}", limit)
+            for action in self._plan.take(endpoint, request.method, app.name):
+                if answer := await self._fault(request, app.name, action, headers):
+                    return answer
+            if not allowed:
+                return self._refuse(request, app, "rate-limit", headers)
+            try:
+                status, body = await handler(app, request)
+            except rest.BadRequest as error:
+                status, body = 400, error.body
+            return self._answer(request, app.name, status, body, headers)
+
+        return handle
+
+    async def _list_rules(self, app: App, request: web.Request) -> tuple[int, Json]:
+        return rest.list_rules(app, request.query)
+
+    async def _change_rules(self, app: App, request: web.Request) -> tuple[int, Json]:
+        status, body, added, deleted = rest.change_rules(app, request.query, await request.read())
+        if added or deleted:
+            self._ledger.note("rules", app=app.name, added=added, deleted=deleted, by="client")
+            if self._options.rule_delay:
+                asyncio.get_running_loop().call_later(self._options.rule_delay, app.apply_rules)
+            else:
+                app.apply_rules()
+        return status, body
+
+    async def _count_rules(self, app: App, _: web.Request) -> tuple[int, Json]:
+        return rest.count_rules(app, [app])
+
+    async def _list_connections(self, app: App, request: web.Request) -> tuple[int, Json]:
+        return rest.list_connections(app, request.query)
+
+    async def _end_listed(self, app: App, request: web.Request) -> tuple[int, Json]:
+        return rest.end_listed(app, await request.read())
+
+    async def _end_endpoint(self, app: App, request: web.Request) -> tuple[int, Json]:
+        return rest.end_endpoint(app, request.match_info["endpoint"])
+
+    async def _usage(self, app: App, request: web.Request) -> tuple[int, Json]:
+        return rest.show_usage(app, request.query)
+
+    async def _token(self, request: web.Request) -> web.StreamResponse:
+        """A bearer token for a consumer key and secret."""
+        for action in self._plan.take("token", request.method, ""):
+            if answer := await self._fault(request, "", action, {}):
+                return answer
+        pair = _basic(request.headers.get("Authorization", ""))
+        form = await request.post()
+        secrets = self._options.secrets
+        token = next((each.token for each in secrets if pair and each.pair == pair), None)
+        if pair and not secrets:
+            token = f"AAAAAAAAAAAAAAAAAAAAA{hashlib.sha256(':'.join(pair).encode()).hexdigest()}"
+        if form.get("grant_type") != "client_credentials":
+            error = {"code": 170, "label": "forbidden_missing_parameter", "message": "Missing required parameter: grant_type"}  # fmt: skip  # noqa: E501
+            return self._answer(request, "", 403, {"errors": [error]})
+        if token is None:
+            error = {"code": 99, "label": "authenticity_token_error", "message": "Unable to verify your credentials"}
+            return self._answer(request, "", 403, {"errors": [error]})
+        return self._answer(request, "", 200, {"token_type": "bearer", "access_token": token})
+
+    async def _not_found(self, request: web.Request) -> web.StreamResponse:
+        return self._answer(request, "", *refusal("not-found", None))
+
+    # --- Control -------------------------------------------------------------------------------------------------
+
+    async def _set_plan(self, request: web.Request) -> web.Response:
+        """Puts a new plan in place of the old one, or with ``?append=true`` after it."""
+        try:
+            steps = plan.read_plan(await request.read(), "plan")
+        except ConfigError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        kept = self._plan.steps if request.query.get("append", "").lower() == "true" else []
+        self._plan.steps = [*kept, *steps]
+        return web.json_response({"steps": len(self._plan.steps)})
+
+    async def _get_plan(self, _: web.Request) -> web.Response:
+        """How many steps are left."""
+        return web.json_response({"steps": len(self._plan.steps)})
+
+    async def _get_ledger(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._ledger.read(), content_type="application/x-ndjson")
+
+    async def _get_state(self, _: web.Request) -> web.Response:
+        apps = {
+            app.name: {
+                "rules": [rule.shown() for rule in app.rules.values()],
+                "connections": [link.shown() for link in app.links.values()],
+                "usage": app.month_usage(),
+            }
+            for app in self._apps.values()
+        }
+        return web.json_response({"apps": apps, "made": self._firehose.made, "steps": len(self._plan.steps)})
+
+
+class _Feed:
+    """While it is entered, a connection is given posts."""
+
+    def __init__(self, firehose: Firehose, connection: Connection, replay: Replay | None) -> None:
+        self._firehose, self._connection, self._replay = firehose, connection, replay
+        self._task: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        if self._replay is None:
+            self._firehose.takers.add(self._connection)
+        else:
+            self._task = asyncio.create_task(self._replay.run(self._connection))
+
+    def __exit__(self, *_: object) -> None:
+        self._firehose.takers.discard(self._connection)
+        if self._task is not None:
+            self._task.cancel()
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    """The consumer key and secret of a Basic authorization."""
+    kind, _, coded = header.partition(" ")
+    with suppress(binascii.Error, UnicodeDecodeError):
+        key, colon, secret = base64.b64decode(coded).decode().partition(":")
+        if kind.lower() == "basic" and colon and key and secret:
+            return unquote(key), unquote(secret)
+    return None
