@@ -37,7 +37,7 @@ if sys.argv[1] == "validate":
     from sfm_stream.cli import main
     main()
 here = pathlib.Path({here!r})
-program = "-".join(sys.argv[1:3]).replace("filterstream", "twitterfilter") if sys.argv[1] != "streamsample" else sys.argv[1]
+program = sys.argv[1] if sys.argv[1] == "streamsample" else "twitterfilter-" + sys.argv[2]
 crash = here / "crash" / program
 if crash.exists():
     print("the token was refused by X", file=sys.stderr, flush=True)

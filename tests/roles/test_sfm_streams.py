@@ -183,7 +183,7 @@ def test_a_program_of_ours_in_somebody_elses_file_is_reported(host: Host) -> Non
 
 
 def test_a_killed_program_is_back_and_nothing_is_to_be_done(host: Host) -> None:
-    """supervisor itself sees to it, by the program file."""
+    """Supervisor itself sees to it, by the program file."""
     host.deploy().ok()
     pid = host.pids()["twitterfilter-storms"]
     os.kill(pid, signal.SIGKILL)
@@ -203,7 +203,7 @@ def test_without_supervisord_the_message_says_so(host: Host) -> None:
 
 
 def test_a_broken_file_of_somebody_else_is_reported_and_stops_nothing(host: Host) -> None:
-    """supervisor reads all files or none; what runs goes on."""
+    """Supervisor reads all files or none; what runs goes on."""
     host.deploy().ok()
     before = host.pids()
     (host.here / "theirs" / "broken.conf").write_text("[program:broken]\n")

@@ -1,0 +1,167 @@
+"""The inventory is examined on the controller, all of it and at once, before any host is touched."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sfm_stream.preflight import HostVars
+from tests.roles.streams_host import BIN, ROOT, TOKEN, Deployed, run_playbook
+
+PREFLIGHT = ROOT / "playbooks" / "preflight.yml"
+# Addresses that lead nowhere: whoever tries to connect waits in vain.
+HOSTS: dict[str, Any] = {"first": {"ansible_host": "192.0.2.1"}, "second": {"ansible_host": "192.0.2.2"}}
+GOOD: dict[str, Any] = {
+    "sfm_credentials": {"library": {"bearer_token": TOKEN}, "weather": {"bearer_token": TOKEN + "w"}},
+    "sfm_filters": [{"name": "storms", "credential": "weather", "track": ["storm"]}],
+}
+
+
+def examine(directory: Path, variables: dict[str, Any], *options: str, **hosts: Any) -> Deployed:
+    """Runs what a deployment begins with."""
+    inventory = {"all": {"hosts": {**copy.deepcopy(HOSTS), **hosts}, "vars": variables}}
+    return run_playbook(PREFLIGHT, inventory, directory, *options)
+
+
+def faults(run: Deployed) -> list[str]:
+    """The lines between the number of faults and where the task stands."""
+    assert run.code != 0, run.output
+    _, _, rest = run.output.partition(" in the inventory; no host was touched:\n")
+    block = rest.split("\n\n")[0].splitlines()
+    return [line.strip() for line in block]
+
+
+def test_all_faults_of_all_hosts_come_at_once_a_line_each(tmp_path: Path) -> None:
+    """Unknown variables, wrong types, placeholders and secrets that cannot be read stand beside what filters lack."""
+    bad = {
+        "sfm_filtrs": [],
+        "sfm_group_members": "joe",
+        "sfm_simulator": {"prt": 1, "port": "x"},
+        "sfm_start_stopped": "maybe",
+        "sfm_credentials": {"library": {"bearer_token": "{{ vault_token }}"}, "weather": {"bearer_token": "changeme"}},
+        "sfm_filters": [
+            {"name": "elections", "credential": "library", "track": ["vote", 5]},
+            {"name": "storms", "credential": "weather", "trak": ["storm"]},
+        ],
+    }
+    found = faults(examine(tmp_path, bad, "--limit", "first"))
+    undefined = "'vault_token' is undefined; define or correct what it refers to"
+    expected = [
+        f"sfm_credentials: library: bearer_token: cannot be read (on first, second): {undefined}",
+        "sfm_filtrs: unknown variable; did you mean 'sfm_filters'?",
+        "credential 'weather': bearer_token: found a placeholder; put the app's real secret there",
+        "filter 'elections': track[1]: found 5 (a number); text is needed: put it in quotes, \"5\"",
+        "filter 'storms': unknown key 'trak'; did you mean 'track'?",
+        'sfm_group_members: found "joe"; a list ([...], even for one entry) is needed',
+        "sfm_simulator: unknown key 'prt'; did you mean 'port'?",
+        'sfm_simulator: port: found "x"; a whole number is needed',
+        'sfm_start_stopped: found "maybe"; true or false is needed',
+    ]
+    assert [line for line in expected if line not in found] == []
+    assert not any("sfm-unreadable" in line for line in found)
+
+
+def test_a_limit_does_not_hide_what_two_hosts_share(tmp_path: Path) -> None:
+    """One app on two hosts is a fault even where only one of them is deployed now; neither is asked."""
+    found = faults(examine(tmp_path, GOOD, "--limit", "first"))
+    assert found[0].startswith(
+        "filter 'storms' on first and filter 'storms' on second: 2 active streams use credential 'weather'; "
+    )
+
+
+def test_a_sound_inventory_passes_without_a_host_in_reach(tmp_path: Path) -> None:
+    """Also in check mode, with values given on the command line and with an encrypted secret."""
+    (tmp_path / "password").write_text("open sesame\n")
+    command = [BIN / "ansible-vault", "encrypt_string", "--vault-password-file", tmp_path / "password", TOKEN + "v"]
+    secret = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    sample = '{"credential": "library"}'
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(
+        f"all:\n  hosts:\n    first:\n  vars:\n    sfm_streamsample: {sample}\n"
+        f"    sfm_credentials:\n      library:\n        bearer_token: {secret}\n"
+    )
+    run = subprocess.run(
+        [
+            *(BIN / "ansible-playbook", "-i", inventory, PREFLIGHT, "--check", "-vvv"),
+            *("--vault-password-file", tmp_path / "password", "-e", "sfm_start_stopped=true sfm_start_timeout=60"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    assert TOKEN not in run.stdout + run.stderr
+    assert "program: streamsample" in run.stdout
+
+
+def test_an_encrypted_secret_without_its_password_is_a_fault_of_its_own(tmp_path: Path) -> None:
+    """The message names the place, and the other faults are not hidden."""
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(
+        "all:\n  hosts:\n    first:\n  vars:\n    sfm_credentials:\n      library: {bearer_token: !vault 'nonsense'}\n"
+        "    sfm_filters: [{name: a, credential: library, track: [a], actve: no}]\n"
+    )
+    run = subprocess.run(
+        [BIN / "ansible-playbook", "-i", inventory, PREFLIGHT],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "sfm_credentials: library: bearer_token: cannot be read (on first): " in run.stdout
+    assert "filter 'a': unknown key 'actve'; did you mean 'active'?" in run.stdout
+
+
+def test_warnings_are_shown_and_stop_nothing(tmp_path: Path) -> None:
+    """A box that X may refuse is a person's to judge."""
+    variables = copy.deepcopy(GOOD)
+    variables["sfm_filters"][0]["locations"] = [[-80.0, 30.0, -70.0, 40.0]]
+    inventory = {"all": {"hosts": {"first": {}}, "vars": variables}}
+    run = run_playbook(PREFLIGHT, inventory, tmp_path).ok()
+    assert "a side is longer than 25 miles" in " ".join(run.output.split())
+
+
+def test_a_controller_without_the_package_says_how_to_get_it(tmp_path: Path) -> None:
+    """Ansible of another environment finds neither the package nor what it needs."""
+    hidden = tmp_path / "hidden" / "msgspec"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ImportError(\"No module named 'msgspec'\")")
+    inventory = {"all": {"hosts": {"first": {}}, "vars": GOOD}}
+    run = run_playbook(PREFLIGHT, inventory, tmp_path, PYTHONPATH=str(hidden.parent))
+    assert run.code != 0
+    assert "No module named 'msgspec'. Install this checkout where Ansible runs" in run.output
+    assert f"-m pip install '{ROOT}[deploy]'" in run.output
+
+
+def test_what_the_examination_assumes_is_what_the_role_does() -> None:
+    """The examination does not see a role's defaults, so it has the same ones."""
+    defaults = yaml.safe_load((ROOT / "roles/sfm_streams/defaults/main.yml").read_text())
+    for name in HostVars.__struct_fields__:
+        value = getattr(HostVars(), name)
+        assert (defaults[f"sfm_{name}"] or None) == (None if name in ("fields", "streamsample") else value), name
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
+def test_defaults_and_specification_of_a_role_list_the_same(role: str) -> None:
+    """A variable has a default and a specification, and both agree on the value."""
+    directory = ROOT / "roles" / role
+    defaults = yaml.safe_load((directory / "defaults/main.yml").read_text())
+    options = yaml.safe_load((directory / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    assert defaults.keys() == options.keys()
+    for name, option in options.items():
+        if "default" in option:
+            assert option["default"] == defaults[name], name
+
+
+def test_roles_agree_on_the_defaults_that_they_share() -> None:
+    """Whoever leaves a variable out gets one value everywhere."""
+    seen: dict[str, object] = {}
+    for path in sorted((ROOT / "roles").glob("*/defaults/main.yml")):
+        for name, value in yaml.safe_load(path.read_text()).items():
+            assert seen.setdefault(name, value) == value, f"{path}: {name}"
