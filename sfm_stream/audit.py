@@ -7,24 +7,29 @@ the data directory, only waits to be moved.
 """
 
 # Plain strings, not Path objects: a tree has millions of paths, and those would cost more than the work on them.
-# ruff: noqa: PTH112
+# ruff: noqa: PTH112, PTH116, PTH123
 
 from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from sfm_stream import manifest, recorded
-from sfm_stream.filesystem import hash_file
+from sfm_stream import manifest, names, recorded
+from sfm_stream.filesystem import UNFINISHED, hash_file
 from sfm_stream.organize import KEPT_FINDINGS
 from sfm_stream.table import printable
 from sfm_stream.tree import TWO_DIGITS, YEAR, days, directories
+
+PASSING = 3600.0
+"""Seconds for which an unfinished copy counts as one in the making."""
 
 FaultKind = Literal["missing", "changed", "unreadable", "unexpected", "manifest"]
 
@@ -108,6 +113,7 @@ class Audit:
         self._state = state_dir
         self._since = f"{since:%Y/%m/%d}" if since else ""
         self._sample = sample / 100
+        self._loose: dict[tuple[str, datetime, str], list[str]] | None = None
         self._program = ""
         self._records = recorded.ByDay(state_dir, "")
         self._chance = random.Random()  # noqa: S311 - picks samples, no secrets
@@ -125,7 +131,7 @@ class Audit:
         total = 0
         for day in self.days():
             try:
-                with open(f"{self._tree}/{day}/{manifest.NAME}", "rb") as file:  # noqa: PTH123
+                with open(f"{self._tree}/{day}/{manifest.NAME}", "rb") as file:
                     total += file.read().count(b"\n")
             except OSError:
                 continue
@@ -184,7 +190,8 @@ class Audit:
         if listing.torn:
             self._find("manifest", path, "the last line is cut short; the next organizedata of this day puts it right")
         for file in others:
-            self._find("unexpected", f"{directory}/{file}", "not a capture file in its place")
+            if not _passing(f"{directory}/{file}"):
+                self._find("unexpected", f"{directory}/{file}", "not a capture file in its place")
         for file in sorted(present - listing.entries.keys()):
             self._find("unexpected", f"{directory}/{file}", "not in the manifest: it did not come by organizedata")
         self._check_files(day, {file: sha256 for file, sha256 in listing.entries.items() if sha256})
@@ -218,8 +225,13 @@ class Audit:
             if self._chance.random() < self._sample:
                 self._check_content(path, sha256)
             elif not os.path.lexists(path):
-                self._miss(path)
+                self._miss(path, sha256)
             self.advance(1)
+        listed = {file[3:] for file in entries}
+        for name in known:
+            if listed and name not in listed and not os.path.lexists(f"{self._data}/{name}"):
+                detail = "recorded by its program, but neither listed nor waiting in the data directory"
+                self._find("missing", f"{directory}/*/{name}", detail)
 
     def _recorded_of(self, day: str) -> dict[str, str]:
         """The sha256 that the program recorded of the day's files: a second witness beside the manifest."""
@@ -236,7 +248,7 @@ class Audit:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
-            self._miss(path)
+            self._miss(path, sha256)
             return
         except OSError as error:
             self._find("unreadable", path, f"cannot be opened: {error.strerror}")
@@ -257,13 +269,39 @@ class Audit:
         else:
             self._find("changed", path, f"its sha256 is {found[:12]}…, and should be {sha256[:12]}… ({size} bytes)")
 
-    def _miss(self, path: str) -> None:
-        if os.path.lexists(f"{self._data}/{path.rpartition('/')[2]}"):
+    def _miss(self, path: str, sha256: str) -> None:
+        if self._still_loose(path.rpartition("/")[2], sha256):
             self.found.waiting += 1
         else:
             self._find("missing", path, "listed in the manifest, but not there")
+
+    def _still_loose(self, name: str, sha256: str) -> bool:
+        """Whether a listed file lies in the data directory yet; one that is to get a new name, under its old one."""
+        if os.path.lexists(f"{self._data}/{name}"):
+            return True
+        capture = names.parse(name)
+        if capture is None or capture.number == 1:
+            return False
+        if self._loose is None:
+            self._loose = {}
+            for each in self._names(self._data):
+                if found := names.parse(each):
+                    self._loose.setdefault((found.program, found.time, found.suffix), []).append(each)
+        for each in self._loose.get((capture.program, capture.time, capture.suffix), []):
+            with suppress(OSError), open(f"{self._data}/{each}", "rb") as file:
+                if hash_file(file.fileno()) == sha256:
+                    return True
+        return False
 
     def _find(self, kind: FaultKind, file: str, detail: str) -> None:
         setattr(self.found, kind, getattr(self.found, kind) + 1)
         if len(self.found.findings) < KEPT_FINDINGS:
             self.found.findings.append(Fault(kind, printable(file), detail))
+
+
+def _passing(path: str) -> bool:
+    """Whether it is a copy that organizedata makes right now, or one that vanished meanwhile."""
+    try:
+        return path.endswith(UNFINISHED) and time.time() - os.stat(path).st_mtime < PASSING
+    except FileNotFoundError:
+        return True

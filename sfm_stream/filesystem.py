@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from sfm_stream.errors import StorageError
 
 CHUNK = 1 << 20
+UNFINISHED = ".unfinished"
+"""Ends the name, hidden by a leading dot, of a file that is being written beside its target."""
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _MANY = 32
@@ -170,7 +172,7 @@ class Filesystem:
 
 def _temporary(path: str) -> str:
     directory, _, name = path.rpartition("/")
-    return f"{directory}/.{name}.unfinished"
+    return f"{directory}/.{name}{UNFINISHED}"
 
 
 def _write(fd: int, data: bytes) -> None:
