@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
+import tarfile
+import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -17,7 +21,9 @@ module: sfm_wheel
 short_description: Build the package's wheel
 description:
   - Builds a wheel from a checkout with hatchling, or takes one that is there, and tells the digest of its contents.
-  - To be run on the controller with the Python that runs Ansible. Changes nothing but O(directory).
+  - Packs a wheelhouse into one file, which is quicker to copy than many.
+  - To be run on the controller with the Python that runs Ansible. Changes nothing but its own cache, where several
+    runs at once do not disturb each other.
 author: The sfm-stream authors
 options:
   source:
@@ -27,10 +33,13 @@ options:
     description: A wheel that was built before; it wins over O(source).
     type: str
     default: ""
-  directory:
-    description: Where the built wheel goes.
+  wheelhouse:
+    description: A directory of wheels to pack.
+    type: str
+    default: ""
+  cache:
+    description: Where built wheels go; C(XDG_CACHE_HOME) or C(~/.cache), and sfm-stream in it, if left out.
     type: path
-    required: true
 attributes:
   check_mode:
     support: full
@@ -41,7 +50,6 @@ EXAMPLES = """
 - name: Build the package
   sfm_wheel:
     source: /home/admin/sfm-stream
-    directory: /tmp/wheel
   delegate_to: localhost
   vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
 """
@@ -55,7 +63,14 @@ digest:
   description: SHA-256 over what the wheel installs; the long description, which is the README, does not count.
   type: str
   returned: success
+wheelhouse:
+  description: The packed wheelhouse.
+  type: str
+  returned: if there is one
 """
+
+KEEP_SECONDS = 7 * 24 * 3600
+"""How long the cache keeps what no run has asked for."""
 
 
 def digest(wheel: Path) -> str:
@@ -71,37 +86,70 @@ def digest(wheel: Path) -> str:
     return hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
-def build(source: Path, directory: Path) -> Path:
-    """Builds the wheel; raises RuntimeError with what the build said."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.glob("*.whl"):
-        old.unlink()
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)]
-    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
-    found = list(directory.glob("*.whl"))
-    if done.returncode or len(found) != 1:
-        raise RuntimeError(f"{' '.join(command)} in {source}: {done.stdout}{done.stderr}")
-    return found[0]
+def build(source: Path, cache: Path) -> Path:
+    """Builds the wheel into the cache; raises RuntimeError with what the build said."""
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", scratch]
+        done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+        found = list(Path(scratch).glob("*.whl"))
+        if done.returncode or len(found) != 1:
+            raise RuntimeError(f"{' '.join(command)} in {source}: {done.stdout}{done.stderr}")
+        place = cache / digest(found[0])[:16]
+        place.mkdir(exist_ok=True)
+        os.utime(place)
+        return found[0].replace(place / found[0].name)
+
+
+def pack(wheelhouse: Path, cache: Path) -> Path:
+    """Packs the wheels into one file in the cache, unless the same ones lie there packed."""
+    wheels = sorted(wheelhouse.glob("*.whl"))
+    if not wheels:
+        raise RuntimeError(f"{wheelhouse} holds no wheels; how to fill it: roles/sfm_base/README.md")
+    listing = "".join(f"{wheel.name} {wheel.stat().st_size} {wheel.stat().st_mtime_ns}\n" for wheel in wheels)
+    packed = cache / f"wheelhouse-{hashlib.sha256(listing.encode()).hexdigest()[:16]}.tar"
+    if packed.exists():
+        os.utime(packed)
+        return packed
+    handle, scratch = tempfile.mkstemp(dir=cache)
+    with os.fdopen(handle, "wb") as file, tarfile.open(fileobj=file, mode="w") as archive:
+        for wheel in wheels:
+            archive.add(wheel, f"wheelhouse/{wheel.name}")
+    return Path(scratch).replace(packed)
+
+
+def tidy(cache: Path) -> None:
+    """Forgets what was not asked for in a long time; a run at the same time may be as quick."""
+    for old in cache.iterdir():
+        if time.time() - old.stat().st_mtime > KEEP_SECONDS:
+            for file in [*old.iterdir()] if old.is_dir() else [old]:
+                file.unlink(missing_ok=True)
+            if old.is_dir():
+                old.rmdir()
 
 
 def main() -> None:
-    """Builds or takes the wheel."""
+    """Builds or takes the wheel, and packs the wheelhouse."""
     module = AnsibleModule(
         argument_spec={
             "source": {"type": "path"},
             "wheel": {"type": "str", "default": ""},
-            "directory": {"type": "path", "required": True},
+            "wheelhouse": {"type": "str", "default": ""},
+            "cache": {"type": "path"},
         },
         supports_check_mode=True,
     )
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    cache = Path(module.params["cache"] or home / "sfm-stream")
+    result = {}
     try:
-        if module.params["wheel"]:
-            wheel = Path(module.params["wheel"])
-        else:
-            wheel = build(Path(module.params["source"]), Path(module.params["directory"]))
-        module.exit_json(changed=False, path=str(wheel), digest=digest(wheel))
+        cache.mkdir(parents=True, exist_ok=True)
+        tidy(cache)
+        wheel = Path(module.params["wheel"]) if module.params["wheel"] else build(Path(module.params["source"]), cache)
+        if module.params["wheelhouse"]:
+            result["wheelhouse"] = str(pack(Path(module.params["wheelhouse"]), cache))
+        module.exit_json(changed=False, path=str(wheel), digest=digest(wheel), **result)
     except (OSError, zipfile.BadZipFile) as error:
-        module.fail_json(msg=f"the wheel cannot be read: {error}")
+        module.fail_json(msg=f"the wheel cannot be made or read: {error}")
     except RuntimeError as error:
         module.fail_json(msg=f"the package cannot be built. Was script/bootstrap run? {error}")
 
