@@ -249,7 +249,7 @@ class Connection:
         self.sent += len(posts)
         self._app.consume(len(posts))
         if self._app.month_usage() >= self._app.limits.month:
-            raise _Ended("usage cap exceeded")
+            self.end("usage cap exceeded")
         self._check_end()
 
     def _check_end(self) -> None:
