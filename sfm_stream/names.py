@@ -4,10 +4,11 @@ A segment is what a program writes; finished, it loses its ``.part`` and is a ca
 
     twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz.part
     twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz
-    twitterfilter-storms-2026-11-24T20-15-00Z-2.jsonl.gz     # where the clock gave the same name again
+    twitterfilter-storms-2026-11-24T20-15-00Z_2.jsonl.gz     # where the clock gave the same name again
 
 SFM's names are read as well: ``twitterfilter-2-2014-04-11T04-34-28Z.gz``, older ones with
-colons in the time, ``.xml.gz``. All times are UTC.
+colons in the time, ``.xml.gz``. All times are UTC. The underscore sorts after the point, so that the names' order
+is that of their making.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _TIME = "%Y-%m-%dT%H-%M-%SZ"
 _NAME = re.compile(
     r"(?P<program>[A-Za-z0-9][A-Za-z0-9_.-]*?)"
     r"-(?P<time>\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\dZ)"
-    r"(-(?P<number>[1-9]\d*))?"
+    r"(_(?P<number>[1-9]\d*))?"
     r"(?P<suffix>(\.jsonl|\.json|\.xml)?\.gz)"
 )
 
@@ -46,7 +47,7 @@ class CaptureName(msgspec.Struct, frozen=True, order=True):
     suffix: str = SUFFIX
 
     def __str__(self) -> str:
-        number = f"-{self.number}" if self.number > 1 else ""
+        number = f"_{self.number}" if self.number > 1 else ""
         return f"{self.program}-{self.time.strftime(_TIME)}{number}{self.suffix}"
 
     @property

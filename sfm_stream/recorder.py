@@ -137,6 +137,7 @@ class Recorder:
             with suppress(SfmError, OSError):
                 self._leave(str(error), planned=False)
             raise
+        self._live.last_byte = connection.last_byte or self._live.last_byte
         self._leave(self._signals.stop or "", planned=True)
 
     def _capture(self, connection: Connection) -> None:
@@ -222,6 +223,7 @@ class Recorder:
         if self._signals.reread:
             self._signals.reread = False
             self._reread(connection)
+            self._due = 0.0
         self._look_after(connection)
 
     def _write_lines(self) -> None:

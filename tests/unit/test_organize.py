@@ -246,7 +246,7 @@ def test_every_single_effect_can_be_the_last() -> None:
     scene = Scene(
         loose={
             OWN: b"one",
-            OWN.replace("15-00Z", "15-00Z-2"): b"two",
+            OWN.replace("15-00Z", "15-00Z_2"): b"two",
             "streamsample-2014-04-11T04-34-28Z.gz": b"three",
             "streamsample-2015-04-11T04-34-28Z.gz": b"four",
         },

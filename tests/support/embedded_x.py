@@ -1,0 +1,135 @@
+"""The embedded X as a client sees it, for the tests of the simulator itself.
+
+::
+
+    with EmbeddedX("--rate", "100") as x:
+        x.add_rules("storm", "vote lang:en")
+        x.plan({"do": "close", "after": 5})
+        with x.stream() as lines:
+            next(lines)
+        x.wait_for("close", reason="client closed")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+
+STREAM = "/2/tweets/search/stream"
+RULES = f"{STREAM}/rules"
+SAMPLE = "/2/tweets/sample/stream"
+
+PATIENCE = 20.0
+"""Seconds that a test waits for what must happen, before it fails."""
+
+
+class EmbeddedX:
+    """Runs ``sfm-stream simulate`` on a free port while it is entered.
+
+    Args:
+        options: More of the command line.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self.headers = {"Authorization": "Bearer token-of-the-test-app", "User-Agent": "sfm-stream-tests"}
+        self._options = options
+        self._folder = tempfile.TemporaryDirectory()
+        self._ledger = Path(self._folder.name) / "ledger.jsonl"
+
+    def __enter__(self) -> EmbeddedX:
+        command = [sys.executable, "-m", "sfm_stream", "simulate", "--port", "0", "--ledger", str(self._ledger)]
+        self.process = subprocess.Popen(
+            [*command, *self._options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+        assert self.url, f"the simulator did not start: {self.process.communicate()[1]}"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.process.terminate()
+        try:
+            _, errors = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            errors = "it did not end on SIGTERM"
+        self._folder.cleanup()
+        if kind is None:
+            assert not errors, f"the simulator complained: {errors}"
+            assert self.process.returncode == 0
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        """One request, as the test's app unless `headers` are given."""
+        options = {"headers": self.headers, "timeout": PATIENCE, "allow_redirects": False, **options}
+        return requests.request(method, self.url + path, **options)
+
+    def add_rules(self, *values: str, tag: str = "") -> list[dict[str, str]]:
+        """Adds rules; all must be accepted."""
+        rules = [{"value": value, **({"tag": tag} if tag else {})} for value in values]
+        answer = self.call("POST", RULES, json={"add": rules})
+        assert answer.status_code == 201, answer.text
+        added: list[dict[str, str]] = answer.json()["data"]
+        return added
+
+    def plan(self, *steps: dict[str, Any], append: bool = False) -> None:
+        """Orders faults: in place of those ordered before, or after them."""
+        path = "/_simulator/plan?append=true" if append else "/_simulator/plan"
+        answer = self.call("POST", path, json={"steps": list(steps)})
+        assert answer.status_code == 200, answer.text
+
+    def open(self, path: str = STREAM, **parameters: str) -> requests.Response:
+        """Connects to a stream; whatever the answer."""
+        return self.call("GET", path, params=parameters, stream=True)
+
+    @contextlib.contextmanager
+    def stream(self, path: str = STREAM, **parameters: str) -> Iterator[Iterator[bytes]]:
+        """The lines of a stream, without line ends, keep-alives as empty ones; closed at the end."""
+        with self.open(path, **parameters) as answer:
+            assert answer.status_code == 200, answer.text
+            yield lines_of(answer)
+
+    def ledger(self, event: str | None = None, **facts: object) -> list[dict[str, Any]]:
+        """The ledger's entries, or those of an event that have these facts."""
+        lines = self._ledger.read_bytes().splitlines(keepends=True)
+        entries = [json.loads(line) for line in lines if line.endswith(b"\n")]
+        return [
+            entry
+            for entry in entries
+            if event in {None, entry["event"]} and all(entry.get(key) == value for key, value in facts.items())
+        ]
+
+    def wait_for(self, event: str, *, count: int = 1, **facts: object) -> list[dict[str, Any]]:
+        """The entries, as soon as there are `count` of them."""
+        until = time.monotonic() + PATIENCE
+        while len(found := self.ledger(event, **facts)) < count:
+            assert time.monotonic() < until, f"no {count} {event} {facts} in the ledger: {self.ledger()[-20:]}"
+            time.sleep(0.02)
+        return found
+
+
+def lines_of(answer: requests.Response) -> Iterator[bytes]:
+    """The lines of a response as they come; a last line without its end is given too."""
+    rest = b""
+    for piece in answer.iter_content(chunk_size=None):
+        *lines, rest = (rest + piece).split(b"\r\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def posts_of(lines: Iterator[bytes], count: int) -> list[dict[str, Any]]:
+    """The next posts of a stream, keep-alives left out."""
+    posts: list[dict[str, Any]] = []
+    while len(posts) < count:
+        if line := next(lines):
+            posts.append(json.loads(line))
+    return posts
