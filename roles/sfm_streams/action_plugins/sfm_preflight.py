@@ -207,27 +207,48 @@ def _wrong_kind(where: str, value: object, option: Mapping[str, Any]) -> Iterato
 def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
     """What the tasks need to know of a host, as plain data: lists of files, each with its ``name``.
 
-    ``settings`` has one of every stream, active or not; ``programs`` one of every active stream, and
-    ``credentials`` one of every credential that these use. ``empty`` says that the host may lose all of its
-    streams: its inventory speaks of them, so none is what was meant.
+    ``settings`` has one of every stream, active or not; ``programs`` one of every active stream, and of the
+    simulator if there is one; ``credentials`` one of every credential that active streams use. ``empty`` says that
+    the host may lose all of its streams: its inventory speaks of them, so none is what was meant.
     """
     active = [each for each in streams if each.stream.active]
     return {
         "settings": [{"name": f"{each.stream.program}.json", "settings": _settings(each)} for each in streams],
+        # The simulator first: it is what the streams connect to.
         "programs": [
-            {
-                "name": f"{each.stream.program}.conf",
-                "program": each.stream.program,
-                "arguments": [each.stream.kind, *([each.stream.name] if each.stream.kind == "filterstream" else [])],
-                "digest": each.digest,
-            }
-            for each in active
+            *_simulator(variables.get("sfm_simulator") or {}),
+            *(
+                {
+                    "name": f"{each.stream.program}.conf",
+                    "program": each.stream.program,
+                    "arguments": [
+                        each.stream.kind,
+                        *([each.stream.name] if each.stream.kind == "filterstream" else []),
+                    ],
+                    "digest": each.digest,
+                }
+                for each in active
+            ),
         ],
         "credentials": [
             {"name": f"{name}.json", "credential": name} for name in sorted({each.stream.credential for each in active})
         ],
         "empty": bool(streams) or "sfm_filters" in variables or "sfm_streamsample" in variables,
     }
+
+
+def _simulator(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The simulator's program, if one is asked for; each option is one of ``sfm-stream simulate``."""
+    if options:
+        arguments = ["simulate"]
+        for name, value in options.items():
+            option = f"--{name.replace('_', '-')}"
+            if value is True:
+                arguments.append(option)
+            elif value is not False and value is not None:
+                arguments += [option, str(value)]
+        name = "sfm-simulator"
+        yield {"name": f"{name}.conf", "program": name, "arguments": arguments, "digest": "simulator"}
 
 
 def _settings(declared: Declared) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""Prints one table of what all hosts told; a host that could not be asked is a row too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+COLUMNS = (
+    *("HOST", "PROGRAM", "SUPERVISOR", "STREAM", "CONNECTED (UTC)", "LAST POST (UTC)", "TODAY", "24 H", "MONTH"),
+    *("COST", "FREE", "NOTE"),
+)
+_RIGHT = ("TODAY", "24 H", "MONTH", "COST", "FREE")
+Row = tuple[object, ...]
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Takes `answers`, the name of the variable in which each host has registered what it told."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Runs the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        checkout = str(Path(__file__).resolve().parents[3])
+        if checkout not in sys.path:
+            sys.path.insert(0, checkout)
+        try:
+            from sfm_stream.table import render
+        except ImportError as error:
+            raise AnsibleActionFail(f"Ansible's Python ({sys.executable}) cannot show the table: {error}") from error
+        hostvars = variables["hostvars"]
+        hosts = variables["ansible_play_hosts_all"]
+        rows = [row for host in hosts for row in _rows(host, hostvars[host].get(self._task.args["answers"], {}))]
+        Display().display(render(COLUMNS, rows, right=_RIGHT))
+        result["rows"] = len(rows)
+        return result
+
+
+def _rows(host: str, answer: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows of one host: its streams, then what supervisor has besides, then what could not be asked."""
+    if answer.get("unreachable") or "streams" not in answer:
+        said = str(answer.get("msg") or "it did not answer").removeprefix("Task failed: ").strip().splitlines()[0]
+        yield _row(host, note=f"{'unreachable' if answer.get('unreachable') else 'failed'}: {said}")
+        return
+    programs = dict(answer["programs"])
+    for each in answer["streams"]:
+        yield _stream(host, each, programs.pop(each["program"], None), answer["coverage"].get(each["program"]))
+    for name, state in programs.items():
+        yield _row(host, program=name, supervisor=state)
+    for problem in answer["problems"]:
+        yield _row(host, note=problem)
+
+
+def _stream(host: str, report: Mapping[str, Any], supervisor: str | None, covered: float | None) -> Row:
+    from sfm_stream.table import moment, size
+
+    live = report["live"] or {}
+    last = _time(live.get("last_post"))
+    today = last is not None and last.date() == datetime.now(UTC).date()
+    limit = f" of {live['per_month']}" if live.get("per_month") else ""
+    return _row(
+        host,
+        program=report["program"],
+        supervisor=supervisor,
+        stream=report["state"],
+        connected=moment(_time(live.get("connected_since"))),
+        last=moment(last),
+        today=(live["posts_today"] if today else 0) if live else None,
+        covered=f"{covered:.2%}" if covered is not None else None,
+        month=f"{live.get('this_month', 0)}{limit}" if live else None,
+        cost=f"${live.get('dollars', 0):,.2f}" if live else None,
+        free=size(live["free"]) if live.get("free") else None,
+        note=report["note"],
+    )
+
+
+def _row(
+    host: str,
+    *,
+    program: str | None = None,
+    supervisor: str | None = None,
+    stream: str | None = None,
+    connected: str | None = None,
+    last: str | None = None,
+    today: int | None = None,
+    covered: str | None = None,
+    month: str | None = None,
+    cost: str | None = None,
+    free: str | None = None,
+    note: str = "",
+) -> Row:
+    return (host, program, supervisor, stream, connected, last, today, covered, month, cost, free, note)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
