@@ -1,8 +1,9 @@
-"""Serves the simulated X until SIGTERM or SIGINT."""
+"""Serves the simulated X until SIGTERM or SIGINT, or the end of the supervisord that started it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 import click
@@ -12,6 +13,7 @@ from sfm_stream.errors import SfmError
 from sfm_stream.simulator.ledger import Ledger
 from sfm_stream.simulator.plan import Step
 from sfm_stream.simulator.server import Options, Simulator
+from sfm_stream.supervised import Supervision
 
 _GRACE = 1.0
 """Seconds that open streams get to end."""
@@ -44,7 +46,10 @@ async def _serve(options: Options, ledger: Ledger, steps: list[Step], host: str,
         url = f"http://[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"http://{bound[0]}:{bound[1]}"
         ledger.note("start", url=url, seed=options.seed)
         click.echo(url)
-        await stop.wait()
+        supervision = Supervision()
+        while not stop.is_set() and not supervision.gone:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
     finally:
         await runner.cleanup()
         ledger.note("stop")
