@@ -149,7 +149,7 @@ capture_files = st.builds(
     "{}-{}{}{}".format,
     st.sampled_from(["twitterfilter-a", "twitterfilter-a-b", "streamsample"]),
     st.sampled_from(["2014-04-11T04-34-28Z", "2014-04-11T04:34:28Z", "2014-04-11T23-59-59Z", "2024-02-29T00-00-00Z"]),
-    st.sampled_from(["", "-2", "-3"]),
+    st.sampled_from(["", "_2", "_3"]),
     st.sampled_from([".gz", ".xml.gz", ".jsonl.gz"]),
 )
 strangers = st.sampled_from(
