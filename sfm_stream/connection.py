@@ -79,6 +79,7 @@ class Connection(threading.Thread):
         self._token: Secret | None = None
         self._tokens_tried = 0
         self._minutes: int | None = None
+        self._announced: str | None = None
         self._attempts = 0
         self._posts = 0
         self._told = ""
@@ -96,10 +97,15 @@ class Connection(threading.Thread):
         self._end_connection()
 
     def hold(self, state: str, reason: str) -> None:
-        """Ends the connection as `stop` does, and makes no other until `release`; `state` is ``budget`` or ``disk``."""
-        if self._hold is None:
-            self._hold = (state, reason)
+        """Ends the connection as `stop` does, and makes no other until `release`; `state` is ``budget`` or ``disk``.
+
+        Over a hold, it replaces that.
+        """
+        before, self._hold = self._hold, (state, reason)
+        if before is None:
             self._end_connection()
+        else:
+            self._changed.set()
 
     @property
     def held(self) -> str | None:
@@ -147,13 +153,15 @@ class Connection(threading.Thread):
 
     def _once(self) -> float:
         """One try to connect, and the connection that comes of it; returns the seconds to wait after it."""
+        if wait := self._backoff.until_allowed(time.monotonic()):
+            return self._waiting(wait, "X allows no more connects in this quarter of an hour")
         self._enter("connecting")
         self._attempts += 1
         opened = None
         try:
             if self._rules is not None and not self._rules.settled:
                 self._rules.reconcile("start" if self._attempts == 1 else "reconnect")
-            self._finish_by = None
+            self._finish_by, self._announced = None, None
             self._client = Client(self._bearer(), self._stream.api_url, self._on_line, self._on_open)
             if self._stopping or self._hold:
                 return 0.0
@@ -164,9 +172,10 @@ class Connection(threading.Thread):
             return self._after_refusal(refused.refusal)
         except Dropped as dropped:
             return self._after_drop(dropped, opened)
-        else:
-            self._ended_as_asked()
-            return 0.0
+        if self._announced is not None:
+            return self._after_drop(Dropped(End.ANNOUNCED, self._announced), opened)
+        self._ended_as_asked()
+        return 0.0
 
     def _connect(self, client: Client) -> None:
         asked: dict[str, object] = dict(fields.parameters(self._stream.fields))
@@ -198,16 +207,7 @@ class Connection(threading.Thread):
             backfill_minutes=self._minutes,
         )
         if self._outage is not None:
-            self._journal.write(
-                "gap",
-                start=self._outage.start,
-                end=now,
-                seconds=round(max(0.0, (now - self._outage.start).total_seconds()), 3),
-                cause=self._outage.cause,
-                planned=self._outage.planned,
-                attempts=self._attempts,
-                backfill_minutes=self._minutes,
-            )
+            self._gap(self._outage, now)
         self._outage = None
         self._attempts = self._posts = self._tokens_tried = 0
         self._told = ""
@@ -215,6 +215,18 @@ class Connection(threading.Thread):
         self._enter("connected")
         if self._rules is not None and not self._rules_watch.is_alive():
             self._rules_watch.start()
+
+    def _gap(self, outage: Outage, end: datetime) -> None:
+        self._journal.write(
+            "gap",
+            start=outage.start,
+            end=end,
+            seconds=round(max(0.0, (end - outage.start).total_seconds()), 3),
+            cause=outage.cause,
+            planned=outage.planned,
+            attempts=self._attempts,
+            backfill_minutes=self._minutes,
+        )
 
     def _on_line(self, line: bytes) -> None:
         found = look(line)
@@ -228,13 +240,16 @@ class Connection(threading.Thread):
         self._receive(line, post)
         if self.left is not None:
             self.left -= 1
-            if self.left == 0:
+            if self.left <= 0:
                 self.hold("budget", "the budget is spent")
 
     def _on_message(self, line: bytes, found: Envelope) -> None:
         self._journal.write("message", text=line.decode("utf-8", "replace"))
         if problem := found.disconnect:
-            raise Dropped(End.ANNOUNCED, problem.detail or problem.title)
+            # What is under way is received all the same.
+            self._announced = problem.detail or problem.title
+            self._end_connection()
+            return
         log.warning("a line that is no post, kept in the journal: %.300s", line.decode("utf-8", "replace"))
 
     def _after_drop(self, dropped: Dropped, opened: float | None) -> float:
@@ -310,6 +325,11 @@ class Connection(threading.Thread):
         if told != self._told:
             self._told = told
             self._journal.write("refused", reason=reason, http_status=status, detail=detail)
+        if self._outage is not None and self._outage.planned:
+            # Nobody asked for what follows: a gap that was planned ends here, and another begins.
+            now = clock.now()
+            self._gap(self._outage, now)
+            self._outage = Outage(start=now, cause=reason)
 
     def _disconnected(self, reason: str, *, planned: bool) -> None:
         client, since = self._client, self.connected_since

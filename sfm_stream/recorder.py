@@ -28,7 +28,7 @@ from sfm_stream.capture import Files, Printed, Sink
 from sfm_stream.connection import DRAIN, Connection
 from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
 from sfm_stream.guards import DISK_CHECK, Guards, too_full
-from sfm_stream.model import Credential, Stream
+from sfm_stream.model import Budget, Credential, Stream
 from sfm_stream.segment import Line
 from sfm_stream.signals import Signals
 from sfm_stream.supervised import STEADY, Supervision
@@ -253,7 +253,7 @@ class Recorder:
         self._due = now + TICK
         if self._supervision.gone:
             self._signals.stop = "supervisord is gone"
-        self._guards.check(connection)
+        self._guards.check(connection, self._buffer.count)
         live.state, live.detail, live.since = connection.state, connection.detail, connection.since
         live.connected_since = connection.connected_since
         live.last_byte = connection.last_byte or live.last_byte
@@ -268,10 +268,16 @@ class Recorder:
         live.buffer, live.buffer_high = self._buffer.size, self._buffer.high_water
         live.free, live.floor = self._guards.room.free >> 20 << 20, self._guards.room.floor
         content = msgspec.json.encode(live)
-        if self._save and content != self._written:
-            self._written = content
+        if content == self._written:
+            return
+        self._written = content
+        if self._save:
             status.write(self._state_dir, live)
             self._meter.save()
+        elif self._stream.budget != Budget():
+            # Printed posts cost as much; whoever may not write the counters prints all the same.
+            with suppress(OSError):
+                self._meter.save()
 
     def _reread(self, connection: Connection) -> None:
         """Takes up what may change while the connection stands: the rules."""
