@@ -172,10 +172,7 @@ class Connection(threading.Thread):
             return self._after_refusal(refused.refusal)
         except Dropped as dropped:
             return self._after_drop(dropped, opened)
-        if self._announced is not None:
-            return self._after_drop(Dropped(End.ANNOUNCED, self._announced), opened)
-        self._ended_as_asked()
-        return 0.0
+        return self._after_end(opened)
 
     def _connect(self, client: Client) -> None:
         asked: dict[str, object] = dict(fields.parameters(self._stream.fields))
@@ -351,12 +348,16 @@ class Connection(threading.Thread):
         self.last_byte, self.connected_since = end, None
         self._outage = Outage(start=end, cause=reason, planned=planned)
 
-    def _ended_as_asked(self) -> None:
+    def _after_end(self, opened: float) -> float:
+        """The connection ended because we ended it: asked to, or since X said that it would."""
+        if self._announced is not None:
+            return self._after_drop(Dropped(End.ANNOUNCED, self._announced), opened)
         hold = self._hold
         if self._stopping or hold is None:
             self._disconnected("stopped", planned=True)
         else:
             self._disconnected(f"{hold[0]}: {hold[1]}", planned=hold[0] == "budget")
+        return 0.0
 
     def _waiting(self, seconds: float, reason: str) -> float:
         if seconds:
