@@ -84,8 +84,10 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
         "an unused credential that is malformed",
         [("sfm_credentials.spare", {"consumer_key": "k"})],
         [
-            "credential 'spare': found consumer_key; either bearer_token, or consumer_key and consumer_secret, "
-            "must be given"
+            (
+                "credential 'spare': found consumer_key; either bearer_token, or consumer_key and consumer_secret, "
+                "must be given"
+            )
         ],
     ),
     (
@@ -102,8 +104,10 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
         "an unsafe name",
         [("sfm_filters.0.name", "../storms x")],
         [
-            "filter '../storms x': found the name \"../storms x\"; up to 64 letters, digits, - and _ are allowed, "
-            "the first a letter or digit"
+            (
+                "filter '../storms x': found the name \"../storms x\"; up to 64 letters, digits, - and _ are allowed, "
+                "the first a letter or digit"
+            )
         ],
     ),
     (
@@ -130,25 +134,31 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
         "a rule over the limit",
         [("sfm_filters.1.rules.1.query", "hail OR " * 200 + "hail")],
         [
-            "filter 'storms': rule 'reports': "
-            '"hail OR hail OR hail OR hail OR hail OR hail OR hail OR ha… '
-            "has 1604 characters; X takes at most 1024 in one rule: split or shorten it"
+            (
+                "filter 'storms': rule 'reports': "
+                '"hail OR hail OR hail OR hail OR hail OR hail OR hail OR ha… '
+                "has 1604 characters; X takes at most 1024 in one rule: split or shorten it"
+            )
         ],
     ),
     (
         "over 1,000 rules",
         [("sfm_filters.1.rules", [{"name": f"r{n}", "query": f"word{n}"} for n in range(1001)])],
         [
-            "filter 'storms': it needs 1001 rules of X (an entry too many makes one more); "
-            "the app may hold 1000: ask for less, or raise sfm_rule_count if X has granted more"
+            (
+                "filter 'storms': it needs 1001 rules of X (an entry too many makes one more); "
+                "the app may hold 1000: ask for less, or raise sfm_rule_count if X has granted more"
+            )
         ],
     ),
     (
         "coordinates in the wrong order",
         [("sfm_filters.0.locations", [[38.79, -77.12, 38.99, -176.91]])],
         [
-            "filter 'elections': locations[0]: found [38.79, -77.12, 38.99, -176.91]; the order is west, south, east, "
-            "north, with longitudes from -180 to 180 and latitudes from -90 to 90"
+            (
+                "filter 'elections': locations[0]: found [38.79, -77.12, 38.99, -176.91]; the order is west, south, east, "
+                "north, with longitudes from -180 to 180 and latitudes from -90 to 90"
+            )
         ],
     ),
     (
@@ -160,8 +170,10 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
         "a word that YAML reads as true",
         [("sfm_filters.0.track", [True])],
         [
-            "filter 'elections': track[0]: found true (true or false; YAML reads yes, no, on and off so); "
-            "text is needed: put it in quotes"
+            (
+                "filter 'elections': track[0]: found true (true or false; YAML reads yes, no, on and off so); "
+                "text is needed: put it in quotes"
+            )
         ],
     ),
     (

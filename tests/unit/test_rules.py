@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sfm_stream.model import Rule, Stream
 from sfm_stream.rules import TooLongError, XRule, compile_rule, compile_rules
+import itertools
 
 
 def rule(**asked: object) -> Rule:
@@ -76,7 +77,7 @@ def test_splitting_keeps_every_alternative_in_order_and_every_part_within_the_li
     assert all(0 < len(part) <= length for part in parts)
     whole = compile_rule(asked, 10**9)
     assert " OR ".join(parts) == "".join(whole)
-    for first, second in zip(parts, parts[1:], strict=False):
+    for first, second in itertools.pairwise(parts):
         assert len(f"{first} OR {second.split(' OR ')[0]}") > length, "a part ended early"
 
 
