@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -173,4 +174,5 @@ def _allowed(message: str) -> str:
     allowed = message.partition(", got")[0].removeprefix("Expected ")
     for word, plain in words.items():
         allowed = allowed.replace(word, plain)
+    allowed = re.sub(r"(\d)\.0\b", r"\1", allowed)
     return f"{allowed} is needed" if message.startswith("Expected") else allowed
