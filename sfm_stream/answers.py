@@ -33,7 +33,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         kind: What can be done about it.
         status: The HTTP status.
         detail: X's own words.
-        reset: When the rate limit ends, where X says so.
+        reset: When the rate limit ends, where X says so. X tells of its limits in every answer; only one that is
+            used up has an end worth waiting for.
     """
 
     kind: Kind
@@ -64,19 +65,26 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal | N
         return None
     try:
         words = msgspec.json.decode(body, type=_Problem).words()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         words = " ".join(body.decode("utf-8", "replace").split())
     if 300 <= status < 400:
         words = (
             f"redirected to {headers.get('location', 'nowhere')}, which is not followed: the secret stays with api_url"
         )
-    reset = headers.get("x-rate-limit-reset", "")
+    used_up = headers.get("x-rate-limit-remaining", "0") == "0"
     return Refusal(
         kind=_kind(status, body),
         status=status,
         detail=words[:DETAIL] or "no reason given",
-        reset=datetime.fromtimestamp(int(reset), UTC) if reset.isdecimal() else None,
+        reset=_time(headers.get("x-rate-limit-reset", "")) if used_up else None,
     )
+
+
+def _time(seconds: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _kind(status: int, body: bytes) -> Kind:
