@@ -48,7 +48,7 @@ class Backoff:
         else:
             wait = min(self._waits.get("network", 0.0) + NETWORK_STEP, NETWORK_MAX)
             self._waits["network"] = wait
-        return max(self._jittered(wait), self._until_allowed(now))
+        return max(self._jittered(wait), self.until_allowed(now))
 
     def after_refusal(self, now: float, refusal: Refusal, reset: float) -> float:
         """The wait after X refused a connection; `reset` is in how many seconds it said its limit ends, or 0."""
@@ -57,10 +57,19 @@ class Backoff:
         elif refusal.kind in (Kind.RATE_LIMIT, Kind.CONNECTIONS):
             wait = self._doubled("limit", LIMIT_FIRST, LIMIT_MAX)
             if refusal.kind is Kind.RATE_LIMIT and reset:
-                wait = reset + self._random.uniform(0.5, 3.0)
+                # No limit of X lasts longer than its window: what says otherwise is a clock that goes wrong.
+                return max(min(reset, WINDOW) + self._random.uniform(0.5, 3.0), self.until_allowed(now))
         else:
             wait = self._doubled("server", SERVER_FIRST, SERVER_MAX)
-        return max(self._jittered(wait), reset if refusal.kind is Kind.RATE_LIMIT else 0.0, self._until_allowed(now))
+        return max(self._jittered(wait), self.until_allowed(now))
+
+    def until_allowed(self, now: float) -> float:
+        """Seconds until a connect keeps within X's limit of them."""
+        while self._connects and self._connects[0] <= now - WINDOW:
+            self._connects.popleft()
+        if len(self._connects) < CONNECTS:
+            return 0.0
+        return self._connects[0] + WINDOW - now
 
     def _doubled(self, key: str, first: float, most: float) -> float:
         wait = min(self._waits.get(key, first / 2) * 2, most)
@@ -69,10 +78,3 @@ class Backoff:
 
     def _jittered(self, wait: float) -> float:
         return wait * self._random.uniform(0.9, 1.0) if wait > 1 else wait
-
-    def _until_allowed(self, now: float) -> float:
-        while self._connects and self._connects[0] <= now - WINDOW:
-            self._connects.popleft()
-        if len(self._connects) < CONNECTS:
-            return 0.0
-        return self._connects[0] + WINDOW - now
