@@ -37,6 +37,10 @@ class LiveConnection(msgspec.Struct, frozen=True):
     client_ip: str = ""
 
 
+class _Token(msgspec.Struct):
+    access_token: str
+
+
 class _Meta(msgspec.Struct):
     next_token: str | None = None
 
@@ -87,8 +91,8 @@ def bearer_token(credential: Credential, api_url: str) -> Secret:
         wrong = msgspec.structs.replace(refused, kind=Kind.CREDENTIAL)
         raise Refused(wrong if refused.kind is Kind.INVALID else refused)
     try:
-        return Secret(msgspec.json.decode(answer.content)["access_token"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+        return Secret(msgspec.json.decode(answer.content, type=_Token).access_token)
+    except msgspec.DecodeError:
         raise Dropped(End.UNUSABLE, "no access_token in the answer to oauth2/token") from None
 
 
@@ -105,7 +109,7 @@ def live_rules(client: Client) -> list[LiveRule]:
         page = _decoded(client.request("GET", RULES, params=parameters), _Rules)
         rules.extend(page.data)
         token = page.meta.next_token
-        if token is None:
+        if not token:
             return rules
 
 
