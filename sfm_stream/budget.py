@@ -7,7 +7,7 @@ not to the filter: a filter that is renamed or restarted does not begin again. X
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -75,7 +75,8 @@ class Meter:
         second = time.timestamp()
         self._minute.append((second, posts))
         self._in_minute += posts
-        while self._minute[0][0] <= second - 60:
+        # What seems to lie ahead was counted before the clock stepped back, and would stay until it has caught up.
+        while not second - 60 < self._minute[0][0] <= second:
             self._in_minute -= self._minute.popleft()[1]
         if self._in_minute > self._budget.per_minute:
             self.spent.held_until = clock.end_of_hour(time)
@@ -91,8 +92,9 @@ class Meter:
             return Hold(f"{spent.this_month} of {budget.per_month} posts a month", clock.end_of_month(time))
         if budget.per_day is not None and spent.today >= budget.per_day:
             return Hold(f"{spent.today} of {budget.per_day} posts a day", clock.end_of_day(time))
-        if spent.held_until is not None and time < spent.held_until and budget.per_minute is not None:
-            return Hold(spent.held_for, spent.held_until)
+        until = spent.held_until
+        if until is not None and time < until < time + timedelta(hours=2) and budget.per_minute is not None:
+            return Hold(spent.held_for, until)
         return None
 
     def left(self, time: datetime) -> int | None:
@@ -125,8 +127,13 @@ class Meter:
         replace_file(self._path, msgspec.json.encode(self.spent), durable=False)
 
     def _turn(self, time: datetime) -> None:
-        """Begins a new day or month. A clock that stepped back does not bring back an old one."""
+        """Begins a new day or month. A clock that stepped back does not bring back an old one.
+
+        A day that lies further ahead was never here: a clock was wrong, and what it counted belongs to today.
+        """
         day, month = f"{time:%Y-%m-%d}", f"{time:%Y-%m}"
+        if self.spent.day > f"{time + timedelta(days=1):%Y-%m-%d}":
+            self.spent.day, self.spent.month = day, month
         if day > self.spent.day:
             self.spent.day, self.spent.today = day, 0
         if month > self.spent.month:
