@@ -43,7 +43,7 @@ class Buffer:
         self._limit = limit
         self._lines: deque[Line] = deque()
         self._size = 0
-        self._dropped: list[tuple[int, float]] = []
+        self._dropped: Overflow | None = None
         self._lock = threading.Lock()
 
     @property
@@ -51,11 +51,17 @@ class Buffer:
         """Bytes held."""
         return self._size
 
+    @property
+    def count(self) -> int:
+        """Lines held, and lines dropped that `overflow` has not told yet."""
+        with self._lock:
+            return len(self._lines) + (self._dropped.posts if self._dropped else 0)
+
     def put(self, line: Line) -> None:
         """Adds a line, or drops it where it does not fit."""
         with self._lock:
             if self._size + len(line.raw) > self._limit and self._lines:
-                self._dropped.append((len(line.raw), line.time))
+                self._drop(line)
                 return
             first = not self._lines
             self._lines.append(line)
@@ -79,12 +85,15 @@ class Buffer:
     def overflow(self) -> Overflow | None:
         """What was dropped since the last call; None where nothing was."""
         with self._lock:
-            dropped, self._dropped = self._dropped, []
-        if not dropped:
-            return None
-        return Overflow(
-            posts=len(dropped),
-            bytes=sum(size for size, _ in dropped),
-            first_time=datetime.fromtimestamp(dropped[0][1], UTC),
-            last_time=datetime.fromtimestamp(dropped[-1][1], UTC),
+            dropped, self._dropped = self._dropped, None
+        return dropped
+
+    def _drop(self, line: Line) -> None:
+        """Counts only: were each noted, a writer that is stuck for hours would fill the memory all the same."""
+        time, before = datetime.fromtimestamp(line.time, UTC), self._dropped
+        self._dropped = Overflow(
+            posts=(before.posts if before else 0) + 1,
+            bytes=(before.bytes if before else 0) + len(line.raw),
+            first_time=before.first_time if before else time,
+            last_time=time,
         )
