@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -44,14 +45,28 @@ def look(line: bytes) -> Envelope:
     """What a line of the stream is. A line that cannot be read is neither a post nor a message."""
     try:
         return _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _post_of_odd_shape(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _odd(line)
 
 
-def _post_of_odd_shape(line: bytes) -> Envelope:
-    """A post whose other parts are not as X describes them, or are not valid UTF-8, is a post all the same."""
+def _odd(line: bytes) -> Envelope:
+    """A post whose other parts are not as X describes them, or not what strict JSON allows, is a post all the same.
+
+    Python's own reader takes what msgspec refuses: half a surrogate pair, control characters in text, NaN.
+    """
     try:
-        raw: Any = msgspec.json.decode(line.decode("utf-8", "replace"))
-        return Envelope(data=_Data(id=str(raw["data"]["id"])))
-    except (msgspec.DecodeError, TypeError, KeyError):
+        raw: Any = json.loads(line.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
         return Envelope()
+    raw = raw if isinstance(raw, dict) else {}
+    data, errors = raw.get("data"), raw.get("errors")
+    post = data.get("id") if isinstance(data, dict) else None
+    return Envelope(
+        data=_Data(id="" if post is None else str(post)),
+        errors=[_problem(each) for each in errors if isinstance(each, dict)] if isinstance(errors, list) else [],
+    )
+
+
+def _problem(raw: dict[str, Any]) -> Problem:
+    known = {field: raw.get(field) for field in Problem.__struct_fields__}
+    return Problem(**{field: value for field, value in known.items() if isinstance(value, str)})
