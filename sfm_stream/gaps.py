@@ -98,18 +98,20 @@ def coverage(
         seconds = max(0.0, (now - outage.start).total_seconds())
         gaps.append(Gap(start=outage.start, end=None, seconds=seconds, cause=outage.cause, planned=outage.planned))
     start = first if since is None or first is None else max(first, since)
+    losses = [loss for loss in losses if since is None or loss.time >= since]
     if start is None:
         return Coverage(program=program, start=None, end=now, connected=None, gaps=(), losses=tuple(losses))
     gaps = [gap for gap in gaps if (gap.end or now) > start]
     whole = (now - start).total_seconds()
-    missing = sum(((gap.end or now) - max(gap.start, start)).total_seconds() for gap in gaps)
+    # A clock that stepped back may have a gap end before its start.
+    missing = sum(max(0.0, ((gap.end or now) - max(gap.start, start)).total_seconds()) for gap in gaps)
     return Coverage(
         program=program,
         start=start,
         end=now,
         connected=max(0.0, 1 - missing / whole) if whole > 0 else None,
         gaps=tuple(gaps),
-        losses=tuple(loss for loss in losses if loss.time >= start),
+        losses=tuple(losses),
     )
 
 
