@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -49,31 +50,34 @@ class Guards:
         self._min_free = min_free
         self._journal = journal
         self._disk_due = 0.0
+        self._told: datetime | None = None
 
-    def check(self, connection: Holdable) -> None:
+    def check(self, connection: Holdable, waiting: int = 0) -> None:
         """Holds or releases the connection.
+
+        Args:
+            connection: The connection.
+            waiting: Posts that have arrived and are not yet counted; they are spent all the same.
 
         Raises:
             OSError: The disk cannot be asked.
         """
         now = clock.now()
-        spent, held = self._meter.hold(now), connection.held
+        spent, left, held = self._meter.hold(now), self._meter.left(now), connection.held
+        left = None if left is None else max(0, left - waiting)
         self.measure()
-        if spent and held != "budget":
+        if spent:
             self._stop_spending(connection, spent)
-        elif self.room.short and not held:
-            self._journal.write("disk", free=self.room.free, floor=self.room.floor, action="stops")
-            connection.hold("disk", too_full(self.room))
-        elif held == "budget" and not spent:
-            self._journal.write("budget", reason="there is some again", posts=self._meter.spent.this_month)
-            connection.release()
-        elif held == "disk" and self.room.enough_again:
-            self._journal.write("disk", free=self.room.free, floor=self.room.floor, action="goes on")
-            connection.release()
+        elif held == "budget" and left == 0:
+            pass  # what waits to be counted has spent it
+        elif self.room.short or (held == "disk" and not self.room.enough_again):
+            self._stop_filling(connection)
+        elif held:
+            self._go_on(connection, held)
         if warning := self._meter.warning():
             log.warning("%s", warning)
             self._journal.write("budget", reason=warning, dollars=self._meter.dollars_this_month)
-        connection.left = self._meter.left(now)
+        connection.left = left
 
     def measure(self) -> None:
         """Looks how much room there is, if it has not just looked."""
@@ -83,16 +87,33 @@ class Guards:
 
     def _stop_spending(self, connection: Holdable, spent: Hold) -> None:
         until = clock.text(spent.until)
-        self._journal.write(
-            "budget",
-            reason=spent.reason,
-            until=until,
-            posts=self._meter.spent.this_month,
-            dollars=self._meter.dollars_this_month,
-        )
-        if connection.held:
+        if self._told != spent.until:
+            self._told = spent.until
+            self._journal.write(
+                "budget",
+                reason=spent.reason,
+                until=until,
+                posts=self._meter.spent.this_month,
+                dollars=self._meter.dollars_this_month,
+            )
+        if connection.held == "disk":
             connection.release()
         connection.hold("budget", f"{spent.reason}; until {until}")
+
+    def _stop_filling(self, connection: Holdable) -> None:
+        if connection.held != "disk":
+            self._journal.write("disk", free=self.room.free, floor=self.room.floor, action="stops")
+            if connection.held:
+                connection.release()
+            connection.hold("disk", too_full(self.room))
+
+    def _go_on(self, connection: Holdable, held: str) -> None:
+        self._told = None
+        if held == "budget":
+            self._journal.write("budget", reason="there is some again", posts=self._meter.spent.this_month)
+        else:
+            self._journal.write("disk", free=self.room.free, floor=self.room.floor, action="goes on")
+        connection.release()
 
 
 def too_full(room: disk.Room) -> str:
