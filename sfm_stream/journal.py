@@ -73,6 +73,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._torn = False
         try:
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
@@ -90,7 +91,10 @@ class Journal:
         line = msgspec.json.encode(entry) + b"\n"
         with self._lock:
             try:
-                write_all(self._descriptor, line)
+                # What a full disk cut short must not swallow the entry after it.
+                torn, self._torn = self._torn, True
+                write_all(self._descriptor, b"\n" + line if torn else line)
+                self._torn = False
                 os.fsync(self._descriptor)
             except OSError as error:
                 raise StorageError(f"{self.path}: cannot be written: {error.strerror}") from error
