@@ -44,13 +44,21 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     """
     connected_at: datetime | None = None
     outage: Outage | None = None
+    refused = "not connected"
     for entry in journal.read(journal.journal_path(state_dir, program)):
         if entry["event"] == "connect":
             connected_at, outage = clock.parse(entry.get("server_time") or entry["time"]), None
         elif connected_at is not None:
+            if entry["event"] == "start" and outage is None:
+                outage = _killed(state_dir, program, connected_at)
+            elif entry["event"] == "refused":
+                refused = entry.get("reason", refused)
+            elif entry["event"] == "gap" and outage is not None:
+                # Its planned part is over: what goes on is a failure.
+                outage = Outage(start=clock.parse(entry["end"]), cause=refused)
             outage = _after(entry, outage)
     if killed and connected_at is not None and outage is None:
-        outage = Outage(start=_last_sign(state_dir, program, connected_at), cause="killed, or the machine went down")
+        outage = _killed(state_dir, program, connected_at)
     return Past(outage=outage, connected_at=connected_at)
 
 
@@ -64,6 +72,8 @@ def _after(entry: dict[str, Any], outage: Outage | None) -> Outage | None:
     return outage
 
 
-def _last_sign(state_dir: Path, program: str, connected_at: datetime) -> datetime:
+def _killed(state_dir: Path, program: str, connected_at: datetime) -> Outage:
+    """The last sign of life is in the status, which the next process carries on until it has connected."""
     before = status.read(state_dir, program)
-    return max(connected_at, before.last_byte) if before and before.last_byte else connected_at
+    start = max(connected_at, before.last_byte) if before and before.last_byte else connected_at
+    return Outage(start=start, cause="killed, or the machine went down")
