@@ -67,16 +67,20 @@ def salvage(path: Path) -> Salvaged:
     Raises:
         OSError: The disk is full, or fails; the segment is as it was.
     """
-    lost_after = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    before = path.stat()
+    lost_after = datetime.fromtimestamp(before.st_mtime, UTC)
     temporary = path.with_name(f".{path.name}.salvage")
+    temporary.unlink(missing_ok=True)  # of a salvage that was killed; it may be read-only already
     kept = _Kept()
     deflate = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, _GZIP)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:
         for text in kept.complete_lines(_readable(path)):
             kept.take(descriptor, deflate.compress(text))
         kept.take(descriptor, deflate.flush(zlib_ng.Z_FINISH))
         os.fchmod(descriptor, 0o440)
+        # Were this killed and run again, it would still know since when lines are lost.
+        os.utime(descriptor, ns=(before.st_atime_ns, before.st_mtime_ns))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -85,8 +89,8 @@ def salvage(path: Path) -> Salvaged:
         target = _free(path.with_name(path.name.removesuffix(names.PART)))
         path.rename(target)
     else:
-        path.unlink()
         temporary.unlink()
+        path.unlink()
     sync_directory(path.parent)
     return Salvaged(
         file=target.name if kept.posts else None,
@@ -108,19 +112,22 @@ class _Kept:
         self.first = self.last = b""
         self.digest = hashlib.sha256()
 
-    def complete_lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def complete_lines(self, pieces: Iterator[tuple[bytes, bool]]) -> Iterator[bytes]:
         tail: list[bytes] = []
-        for chunk in chunks:
-            head, newline, rest = chunk.rpartition(b"\n")
+        for piece, sound in pieces:
+            head, newline, rest = piece.rpartition(b"\n")
             if not newline:
-                tail.append(chunk)
+                tail.append(piece)
                 continue
             text = b"".join([*tail, head, newline])
+            if not sound:
+                text, rest = _posts(text + rest)
             tail = [rest]
-            self.posts += text.count(b"\n")
-            self.first = self.first or text.partition(b"\n")[0]
-            self.last = text[text.rfind(b"\n", 0, -1) + 1 : -1]
-            yield text
+            if text:
+                self.posts += text.count(b"\n")
+                self.first = self.first or text.partition(b"\n")[0]
+                self.last = text[text.rfind(b"\n", 0, -1) + 1 : -1]
+                yield text
         self.torn = sum(map(len, tail))
 
     def take(self, descriptor: int, data: bytes) -> None:
@@ -129,19 +136,32 @@ class _Kept:
         self.size += len(data)
 
 
-def _readable(path: Path) -> Iterator[bytes]:
-    """The text of a gzip, as far as it can be read."""
+def _readable(path: Path) -> Iterator[tuple[bytes, bool]]:
+    """The text of a gzip as far as it can be read, in pieces, each with whether it is certain to be what was written.
+
+    The last piece of an unfinished gzip is not: the disk may hold anything beyond the last sync, and some of that
+    decodes.
+    """
     inflate = zlib.decompressobj(_GZIP)
+    piece = b""
     with path.open("rb") as file:
         while not inflate.eof and (data := file.read(_CHUNK)):
+            yield piece, True
             before = inflate.copy()
             try:
-                text = inflate.decompress(data)
+                piece = inflate.decompress(data)
             except zlib.error:
-                yield _up_to_the_damage(before, data)
-                return
-            if text:
-                yield text
+                piece = _up_to_the_damage(before, data)
+                break
+    yield piece, inflate.eof
+
+
+def _posts(text: bytes) -> tuple[bytes, bytes]:
+    """The lines up to the first that is no post, of which no segment has any; and the rest."""
+    end = 0
+    while (newline := text.find(b"\n", end)) >= 0 and look(text[end:newline]).data.id:
+        end = newline + 1
+    return text[:end], text[end:]
 
 
 def _up_to_the_damage(inflate: zlib._Decompress, data: bytes) -> bytes:
