@@ -129,9 +129,12 @@ def _create(directory: Path, program: str, begun: datetime) -> tuple[names.Captu
         if not (directory / str(name)).exists():
             try:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                return name, os.open(directory / f"{name}{names.PART}", flags, 0o640)
+                descriptor = os.open(directory / f"{name}{names.PART}", flags, 0o640)
             except FileExistsError:
                 pass
+            else:
+                sync_directory(directory)  # or a power cut takes the name of what a sync has put on the disk
+                return name, descriptor
         name = msgspec.structs.replace(name, number=name.number + 1)
 
 
