@@ -155,7 +155,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
 
     def give_up_if_silent(self, now: float) -> None:
         """Ends the connection if no complete line has come for `SILENCE` s; `now` is `time.monotonic`'s."""
-        if self.running and self._last_line and now - self._last_line > SILENCE:
+        if self._socket is not None and now - self._last_line > SILENCE:
             self._given_up = True
             self._shut(socket.SHUT_RDWR)
 
@@ -168,7 +168,6 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
     def _connect(self, method: str, endpoint: str, params: Mapping[str, str] | None = None, **_: object) -> None:
         """Called by tweepy's `filter` and `sample`: holds one connection until it ends."""
         self.running = True
-        self._last_line = time.monotonic()
         try:
             with (
                 _network_errors_as(End.NETWORK),
@@ -188,30 +187,29 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
             self._socket = None
 
     def _receive(self, answer: requests.Response) -> None:
+        self._socket = _socket_of(answer)
+        self._last_line = time.monotonic()  # X may have taken a while to answer
         if answer.status_code != 200:
             refused = refusal(answer.status_code, answer.headers, answer.content)
             raise Refused(refused) if refused else Dropped(End.UNUSABLE, f"HTTP {answer.status_code}")
         kind = answer.headers.get("content-type", "")
         if "json" not in kind:
             raise Dropped(End.UNUSABLE, f"content type {kind!r} in place of JSON")
-        self._socket = _socket_of(answer)
         self.last_byte = time.time()
         if self._finishing:
             self._shut(socket.SHUT_WR)
         self._on_open(answer.headers)
         try:
             with _network_errors_as(End.RESET):
-                for line in self._lines(answer.raw.stream(READ_SIZE, decode_content=True)):
+                for line in self._lines(_pieces(answer.raw)):
                     if line:
                         self._on_line(line)
         except Dropped as dropped:
             if self._finishing:
                 return
             raise Dropped(End.SILENT) if self._given_up else dropped from None
-        if self._given_up:
-            raise Dropped(End.SILENT)
         if not self._finishing:
-            raise Dropped(End.CLOSED)
+            raise Dropped(End.SILENT if self._given_up else End.CLOSED)
 
     def _lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Complete lines without their ends; an empty one is a keep-alive."""
@@ -232,6 +230,13 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
                     yield line.removesuffix(b"\r")
         finally:
             self.torn_bytes = len(tail)
+
+
+def _pieces(raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """What arrives, as it arrives: `stream` would wait for `READ_SIZE` bytes where the answer is not chunked."""
+    if raw.chunked:
+        return raw.stream(READ_SIZE, decode_content=True)
+    return iter(lambda: raw.read1(READ_SIZE, decode_content=True), b"")
 
 
 @contextlib.contextmanager
