@@ -63,8 +63,11 @@ def _given(credential: Credential) -> dict[str, str]:
     return {key: secret for key, secret in msgspec.structs.asdict(credential).items() if secret is not None}
 
 
-def stream_faults(stream: Stream, where: str) -> Iterator[Fault]:
-    """All that would keep `stream` from running: names, rules and their limits, fields."""
+def stream_faults(stream: Stream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+    """All that would keep `stream` from running: names, rules and their limits, fields.
+
+    With `whole` false, parts of it were at fault and left out: that it says nothing to match is no fault of its own.
+    """
     if stream.kind == "filterstream":
         yield from name_faults(stream.name, where)
     yield from name_faults(stream.credential, f"{where}: credential")
@@ -88,8 +91,8 @@ def stream_faults(stream: Stream, where: str) -> Iterator[Fault]:
             problem=f"found {show(stream.api_url)}",
             fix="a URL is needed, like https://api.x.com",
         )
-    if stream.kind == "filterstream":
-        yield from _rules_faults(stream, where)
+    if stream.kind == "filterstream" and (stream.rules or whole):
+        yield from _rules_faults(stream, where, whole=whole)
 
 
 def parse_floor(text: str) -> tuple[int, float] | None:
@@ -115,7 +118,7 @@ def field_faults(wanted: Fields, where: str) -> Iterator[Fault]:
                 yield Fault(where=f"{where}: {group}", problem=f"unknown field {show(name)}", fix=nearest(name, known))
 
 
-def _rules_faults(stream: Stream, where: str) -> Iterator[Fault]:
+def _rules_faults(stream: Stream, where: str, *, whole: bool) -> Iterator[Fault]:
     if not stream.rules:
         yield Fault(
             where=where,
@@ -128,7 +131,7 @@ def _rules_faults(stream: Stream, where: str) -> Iterator[Fault]:
     total = 0
     for rule in stream.rules:
         place = rule_place(where, rule)
-        faults = list(_rule_faults(rule, place, stream.rule_length))
+        faults = list(_rule_faults(rule, place, stream.rule_length, whole=whole))
         yield from faults
         if faults:
             continue
@@ -153,7 +156,7 @@ def rule_place(where: str, rule: Rule) -> str:
     return where if rule.name == "main" else f"{where}: rule {rule.name!r}"
 
 
-def _rule_faults(rule: Rule, where: str, length: int) -> Iterator[Fault]:
+def _rule_faults(rule: Rule, where: str, length: int, *, whole: bool) -> Iterator[Fault]:
     yield from name_faults(rule.name, where)
     if rule.query is not None:
         if rule.track or rule.follow or rule.locations:
@@ -165,7 +168,7 @@ def _rule_faults(rule: Rule, where: str, length: int) -> Iterator[Fault]:
         yield from _query_faults(rule.query, f"{where}: query")
     else:
         yield from _term_faults(rule, where)
-        if not any(alternatives(rule)):
+        if whole and not any(alternatives(rule)):
             yield Fault(where=where, problem="it says nothing to match", fix="give track, follow, locations or query")
     try:
         compile_rule(rule, length)

@@ -96,7 +96,7 @@ def _decode(path: Path) -> object:
 def _read(path: Path, kind: type[T], check: Callable[[T, str], Iterable[Fault]]) -> T:
     faults: list[Fault] = []
     value: T | None = convert(kind, _decode(path), str(path), faults)
-    if value is not None:
+    if value is not None and not faults:
         faults.extend(check(value, str(path)))
     if value is None or faults:
         raise ConfigError("\n".join(map(str, faults)))

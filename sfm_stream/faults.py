@@ -80,23 +80,20 @@ def convert(kind: Any, raw: object, where: str, faults: list[Fault]) -> Any:  # 
         faults: Receives every fault found.
 
     Returns:
-        The value, or None where anything in it is at fault (then `faults` has grown).
+        The value. Where anything in it is at fault (then `faults` has grown), what is right of it: without the keys
+        and items that are wrong; or None where nothing can be had without them.
     """
-    before = len(faults)
-    value: Any
     kind, optional = _without_none(kind)
     if raw is None and optional:
         return None
     origin = typing.get_origin(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        value = _struct(kind, raw, where, faults)
-    elif origin is tuple and typing.get_args(kind)[1:] == (...,):
-        value = _sequence(typing.get_args(kind)[0], raw, where, faults)
-    elif origin is dict:
-        value = _mapping(typing.get_args(kind)[1], raw, where, faults)
-    else:
-        value = _leaf(kind, raw, where, faults)
-    return value if len(faults) == before else None
+        return _struct(kind, raw, where, faults)
+    if origin is tuple and typing.get_args(kind)[1:] == (...,):
+        return _sequence(typing.get_args(kind)[0], raw, where, faults)
+    if origin is dict:
+        return _mapping(typing.get_args(kind)[1], raw, where, faults)
+    return _leaf(kind, raw, where, faults)
 
 
 def _without_none(kind: Any) -> tuple[Any, bool]:  # noqa: ANN401
@@ -123,10 +120,13 @@ def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fa
     values = {}
     for name, field in fields.items():
         if name in raw:
-            values[field.name] = convert(hints[field.name], raw[name], f"{where}: {name}", faults)
+            before = len(faults)
+            value = convert(hints[field.name], raw[name], f"{where}: {name}", faults)
+            if value is not None or len(faults) == before:
+                values[field.name] = value
         elif field.required:
             faults.append(Fault(where=where, problem=f"the key {name!r} is missing", fix="it must be given"))
-    return kind(**values) if len(values) >= sum(f.required for f in fields.values()) else None
+    return kind(**values) if all(f.name in values for f in fields.values() if f.required) else None
 
 
 def _sequence(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  # noqa: ANN401
@@ -135,7 +135,8 @@ def _sequence(kind: Any, raw: object, where: str, faults: list[Fault]) -> object
             Fault(where=where, problem=f"found {show(raw)}", fix="a list is needed, even for one entry: [...]")
         )
         return None
-    return tuple(convert(kind, item, f"{where}[{index}]", faults) for index, item in enumerate(raw))
+    values = (convert(kind, item, f"{where}[{index}]", faults) for index, item in enumerate(raw))
+    return tuple(value for value in values if value is not None)
 
 
 def _mapping(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  # noqa: ANN401

@@ -159,16 +159,18 @@ class _Host:
         hints = {field.name: field.type for field in msgspec.structs.fields(HostVars)}
         values = {key: convert(hints[key], raw, f"sfm_{key}", faults) for key, raw in own.items()}
         self.defaults = HostVars(**{key: value for key, value in values.items() if value is not None})
-        filters = list(self._filters(variables.get("sfm_filters"), faults))
+        declared = list(self._filters(variables.get("sfm_filters"), faults))
+        filters = [each for each, _ in declared]
         faults.extend(
             Fault(where="sfm_filters", problem=f"two filters are named {show(twice)}", fix="rename one of them")
             for twice in repeated(each.name for each in filters)
         )
-        self.streams: list[Stream] = [self._filterstream(each) for each in filters]
+        examined = [(self._filterstream(each), whole) for each, whole in declared]
         if self.defaults.streamsample is not None:
-            self.streams.append(self._sample(self.defaults.streamsample))
-        for stream in self.streams:
-            faults.extend(stream_faults(stream, self.place(stream)))
+            examined.append((self._sample(self.defaults.streamsample), True))
+        self.streams: list[Stream] = [stream for stream, _ in examined]
+        for stream, whole in examined:
+            faults.extend(stream_faults(stream, self.place(stream), whole=whole))
             if stream.credential not in self.credentials:
                 problem = f"unknown credential {show(stream.credential)}"
                 fix = nearest(stream.credential, self.credentials) if self.credentials else "sfm_credentials has none"
@@ -193,23 +195,27 @@ class _Host:
         for name, value in _items(raw, "sfm_credentials", faults).items():
             where = f"credential {name!r}"
             faults.extend(name_faults(name, where))
+            before = len(faults)
             credential: DeclaredCredential | None = convert(DeclaredCredential, value, where, faults)
-            if credential is not None:
+            if credential is not None and len(faults) == before:
                 faults.extend(credential_faults(credential.secret, where))
             yield name, credential or DeclaredCredential()
 
     @staticmethod
-    def _filters(raw: object, faults: list[Fault]) -> Iterator[Filter]:
+    def _filters(raw: object, faults: list[Fault]) -> Iterator[tuple[Filter, bool]]:
+        """Each filter, as far as it is right, and whether all of it is."""
         if raw is not None and not isinstance(raw, list | tuple):
             faults.append(Fault(where="sfm_filters", problem=f"found {show(raw)}", fix="a list of filters is needed"))
             return
         for index, value in enumerate(raw or ()):
             name = value.get("name") if isinstance(value, Mapping) else None
             where = f"filter {name!r}" if name else f"sfm_filters[{index}]"
+            before = len(faults)
             declared: Filter | None = convert(Filter, value, where, faults)
             if declared is not None:
+                whole = len(faults) == before
                 faults.extend(_own_and_named(declared, where))
-                yield declared
+                yield declared, whole
 
     def _filterstream(self, declared: Filter) -> Stream:
         rules = declared.rules

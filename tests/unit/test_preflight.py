@@ -156,8 +156,8 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
         [("sfm_filters.0.locations", [[38.79, -77.12, 38.99, -176.91]])],
         [
             (
-                "filter 'elections': locations[0]: found [38.79, -77.12, 38.99, -176.91]; the order is west, south, east, "
-                "north, with longitudes from -180 to 180 and latitudes from -90 to 90"
+                "filter 'elections': locations[0]: found [38.79, -77.12, 38.99, -176.91]; the order is west, south, "
+                "east, north, with longitudes from -180 to 180 and latitudes from -90 to 90"
             )
         ],
     ),
@@ -213,6 +213,34 @@ def test_all_faults_are_found_at_once() -> None:
         ("sfm_credentials.library.bearer_token", "CHANGE_ME"),
     )
     assert len(found) == 6, found
+
+
+def test_one_fault_of_a_filter_does_not_hide_its_others() -> None:
+    """Wrong types and unknown keys beside a wrong credential, box and rule; and nothing that follows from them."""
+    assert faults(
+        ("sfm_filters.0.track", ...),
+        ("sfm_filters.0.trakc", ["x"]),
+        ("sfm_filters.0.credential", "libary"),
+        ("sfm_filters.0.save_interval", -1),
+        ("sfm_filters.0.locations", [[77.12, 138.79, -76.91, 38.99]]),
+        ("sfm_filters.1.rules.0.follow", ["no name"]),
+        ("sfm_filters.1.rules.0.folow", ["NWS"]),
+        ("sfm_filters.1.rules.1", {"name": "reports", "qery": "x"}),
+    ) == [
+        "filter 'elections': unknown key 'trakc'; did you mean 'track'?",
+        "filter 'elections': save_interval: found -1 (a number); a number > 0 is needed",
+        "filter 'storms': rules[0]: unknown key 'folow'; did you mean 'follow'?",
+        "filter 'storms': rules[1]: unknown key 'qery'; did you mean 'query'?",
+        (
+            "filter 'elections': locations[0]: found [77.12, 138.79, -76.91, 38.99]; the order is west, south, east, "
+            "north, with longitudes from -180 to 180 and latitudes from -90 to 90"
+        ),
+        "filter 'elections': unknown credential \"libary\"; did you mean 'library'?",
+        (
+            "filter 'storms': rule 'agencies': follow[0]: found \"no name\"; an account's name (letters, digits and _) or "
+            "its numeric id is needed"
+        ),
+    ]
 
 
 def test_no_fault_shows_a_secret() -> None:
