@@ -1,0 +1,167 @@
+"""Holds what X sent against what the files hold and the journal owns up to."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections import Counter
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.fault.world import Entry, World
+
+TOLERANCE = 1.0
+"""Seconds: every outage is a gap within so much."""
+
+SLACK = 2.5
+"""Seconds that a gap may be longer than its outage: a killed program's begins at its last flush."""
+
+Span = tuple[float, float]
+
+
+class Compared(NamedTuple):
+    """What came of a comparison."""
+
+    sent: int
+    kept: int
+    in_gaps: int
+    overflowed: int
+    gaps: int
+    gap_seconds: float
+    outage_seconds: float
+
+
+def seconds(text: str) -> float:
+    """A time of a journal or ledger, in seconds since 1970."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def lines_of(world: World) -> list[bytes]:
+    """The lines of all capture files, in the order of their names."""
+    return [line for path in capture_files(world) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def capture_files(world: World) -> list[Path]:
+    """The capture files, by name."""
+    return sorted(world.data.glob("*.jsonl.gz"))
+
+
+def kept_ids(world: World) -> list[str]:
+    """The ids of the posts in the capture files."""
+    return [str(json.loads(line.decode("utf-8", "replace"))["data"]["id"]) for line in lines_of(world)]
+
+
+def compare(
+    world: World, *, slack: float = SLACK, tolerance: float = TOLERANCE, foreign: frozenset[str] = frozenset()
+) -> Compared:
+    """Asserts that nothing was lost silently; to be called when the program has ended and left no segment.
+
+    Args:
+        world: Whose files, journal and ledger.
+        slack: Seconds that a gap may be longer than the outage which it stands for: a silent
+            connection is in one from its last byte on.
+        tolerance: Seconds that a gap may begin later or end sooner than the outage.
+        foreign: Connections that are not the program's.
+    """
+    journal, ledger = world.journal(), [e for e in world.ledger() if e.get("connection") not in foreign]
+    _files_are_whole(world, journal)
+    sent = Counter(entry["id"] for entry in ledger if entry["event"] == "post")
+    odd = {e["id"] for e in ledger if e["event"] == "message" and e["kind"] == "invalid-utf8"}
+    kept = Counter(kept_ids(world))
+    made_up = kept - sent
+    assert set(made_up) <= odd, f"in the files more often than sent: {made_up} {world}"
+
+    gaps = _merged(sorted(_span(entry) for entry in journal if entry["event"] == "gap"))
+    end = _open_end(journal)
+    overflows = [(seconds(e["first_time"]), seconds(e["last_time"])) for e in journal if e["event"] == "overflow"]
+    times = {entry["id"]: seconds(entry["time"]) for entry in ledger if entry["event"] == "post"}
+    missing = sorted((times[post], post) for post in (sent - kept).elements())
+    in_gaps = [each for each in missing if _within(each[0], [*gaps, *end], tolerance)]
+    others = [each for each in missing if each not in in_gaps]
+    silent = [each for each in others if not _within(each[0], overflows, tolerance)]
+    assert not silent, (
+        f"{len(silent)} posts missing, and no journaled loss says so: {silent[:5]} gaps {gaps[-3:]} {world}"
+    )
+    dropped = sum(entry["posts"] for entry in journal if entry["event"] == "overflow")
+    assert len(others) <= dropped, f"{len(others)} posts dropped, and the journal says {dropped}"
+
+    outages = _outages(ledger)
+    for start, stop in outages:
+        inner = (start + tolerance, stop - tolerance)
+        covered = any(gap[0] <= inner[0] and gap[1] >= inner[1] for gap in gaps)
+        assert inner[0] >= inner[1] or covered, f"the outage {start:.3f} to {stop:.3f} is in no gap {gaps} {world}"
+    for gap in gaps:
+        inside = sum(max(0.0, min(gap[1], b) - max(gap[0], a)) for a, b in outages)
+        assert gap[1] - gap[0] - inside <= slack, f"the gap {gap} is longer than its outage: {outages} {world}"
+    return Compared(
+        sent=sum(sent.values()),
+        kept=sum(kept.values()),
+        in_gaps=len(in_gaps),
+        overflowed=len(others),
+        gaps=len(gaps),
+        gap_seconds=round(sum(b - a for a, b in gaps), 2),
+        outage_seconds=round(sum(b - a for a, b in outages), 2),
+    )
+
+
+def nothing_missing(world: World, *, slack: float = SLACK) -> Compared:
+    """Asserts that the files hold exactly what was sent."""
+    compared = compare(world, slack=slack)
+    assert compared.kept >= compared.sent, f"{compared} {world}"
+    return compared
+
+
+def _files_are_whole(world: World, journal: list[Entry]) -> None:
+    """Every capture file passes gzip's test, is as the journal says, and no segment is left."""
+    noted = {e["file"]: e for e in journal if e["event"] in {"rotate", "salvage"} and e.get("file")}
+    files = capture_files(world)
+    for path in files:
+        raw = path.read_bytes()
+        text = gzip.decompress(raw)
+        assert text.endswith(b"\n"), f"{path.name} ends within a line"
+        if path.name in noted:
+            entry = noted[path.name]
+            assert hashlib.sha256(raw).hexdigest() == entry["sha256"], f"{path.name} is not what the journal says"
+            assert (text.count(b"\n"), len(raw)) == (entry["posts"], entry["bytes"]), path.name
+    unknown = {path.name for path in files} - noted.keys()
+    assert not unknown, f"capture files that the journal does not know: {unknown} {world}"
+    assert not noted.keys() - {path.name for path in files}, f"capture files gone: {world}"
+    leftovers = [path.name for path in world.data.iterdir() if path not in files]
+    assert not leftovers, f"{leftovers} left in the data directory: {world}"
+
+
+def _span(entry: Entry) -> Span:
+    return seconds(entry["start"]), seconds(entry["end"])
+
+
+def _open_end(journal: list[Entry]) -> list[Span]:
+    """The outage that lasts at the end of the journal, after its last disconnect."""
+    last = [entry for entry in journal if entry["event"] in {"connect", "disconnect"}][-1:]
+    if last and last[0]["event"] == "disconnect" and not last[0]["planned"]:
+        return [(seconds(last[0]["last_byte"]), float("inf"))]
+    return []
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _within(time: float, spans: list[Span], tolerance: float) -> bool:
+    return any(start - tolerance <= time <= end + tolerance for start, end in spans)
+
+
+def _outages(ledger: list[Entry]) -> list[Span]:
+    """The times without a connection, between the first and the last."""
+    begun = {e["connection"]: seconds(e["time"]) for e in ledger if e["event"] == "open"}
+    ended = {e["connection"]: seconds(e["time"]) for e in ledger if e["event"] == "close"}
+    up = _merged(sorted((start, ended.get(link, float("inf"))) for link, start in begun.items()))
+    return [(before[1], after[0]) for before, after in pairwise(up)]

@@ -1,0 +1,85 @@
+"""Worlds for the fault suite; ``--full``, or ``SFM_FAULT=full``, makes it as long as it can be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fault.world import Simulated, World
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds ``--full``."""
+    parser.addoption("--full", action="store_true", help="the fault suite in its full length (most of an hour)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known."""
+    config.addinivalue_line("markers", "full: only in the full fault suite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is only for the full form."""
+    if is_full(config):
+        return
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="takes long: only with SFM_FAULT=full or --full"))
+
+
+def is_full(config: pytest.Config) -> bool:
+    """Whether the full form was asked for."""
+    return os.environ.get("SFM_FAULT") == "full" or bool(config.getoption("--full", default=False))
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the full form was asked for."""
+    return is_full(request.config)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+    """One simulator for all tests that need no other: each test's token is an app of its own."""
+    simulated = Simulated(tmp_path_factory.mktemp("simulator"), "--rate", "60", "--keep-alive", "2")
+    yield simulated
+    simulated.close()
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
+    """Makes simulators with options of their own."""
+    made: list[Simulated] = []
+
+    def make(*options: str) -> Simulated:
+        folder = tmp_path / f"simulator-{len(made)}"
+        folder.mkdir()
+        made.append(Simulated(folder, *options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path, shared: Simulated) -> Iterator[Callable[..., World]]:
+    """Makes worlds, and ends what runs in them."""
+    made: list[World] = []
+
+    def make(simulated: Simulated | None = None, **settings: object) -> World:
+        made.append(World(tmp_path / f"world-{len(made)}", simulated or shared, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """A filter at the shared simulator."""
+    return make_world()

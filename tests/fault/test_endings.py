@@ -1,0 +1,130 @@
+"""What a program does when its connection ends, in every way that one can."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from tests.fault.compare import compare, nothing_missing, seconds
+from tests.fault.world import Simulated, World, until
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        ({"do": "close"}, "closed by X"),
+        ({"do": "close", "finish": False}, "connection broken"),
+        ({"do": "reset"}, "connection broken"),
+        ({"do": "disconnect_message"}, "announced"),
+        ({"do": "disconnect_message", "kind": "UpstreamOperationalDisconnect"}, "announced"),
+    ],
+    ids=["close", "close-unfinished", "reset", "operational-disconnect", "upstream-disconnect"],
+)
+def test_a_connection_that_ends_is_made_again_at_once(world: World, action: dict[str, object], reason: str) -> None:
+    """Nothing that was sent is lost; the end is journaled with its reason, and the time without as a gap."""
+    world.order({"after": 40, **action})
+    running = world.start()
+    world.connected(2)
+    world.sent_more(30)
+    running.stop()
+    compared = nothing_missing(world)
+    assert compared.gaps == 1
+    assert compared.gap_seconds < 3
+    end = world.events("disconnect")[0]
+    assert reason in end["reason"]
+    assert not end["planned"]
+    assert end["posts"] == 40
+
+
+@pytest.mark.parametrize("kind", ["OperationalDisconnect", "UpstreamOperationalDisconnect"])
+def test_an_announced_end_is_believed_though_the_connection_stays(world: World, kind: str) -> None:
+    """The program leaves a connection that X has declared ended, and keeps X's own words."""
+    world.order({"do": "disconnect_message", "kind": kind, "close": False, "after": 20})
+    running = world.start()
+    world.connected(2)
+    running.stop()
+    compare(world)
+    assert kind in world.events("message")[0]["text"]
+    assert "operational reasons" in world.events("disconnect")[0]["reason"]
+
+
+def test_a_torn_last_line_is_counted_and_not_kept(world: World) -> None:
+    """A line cut off by the end of the connection is no post; the journal counts it."""
+    world.order({"do": "close_mid_line", "after": 25})
+    running = world.start()
+    world.connected(2)
+    world.sent_more(10)
+    running.stop()
+    nothing_missing(world)
+    assert world.events("torn")[0]["bytes"] > 10
+    assert world.events("disconnect")[0]["posts"] == 25
+
+
+def test_connections_that_keep_ending_are_made_ever_more_slowly(world: World) -> None:
+    """The first reconnect is immediate, the ones after it are not: a server that closes is not hammered."""
+    world.order({"do": "close", "times": 5})
+    running = world.start()
+    world.connected(6)
+    world.sent_more(5)
+    running.stop()
+    opened = [seconds(event["time"]) for event in world.ledger() if event["event"] == "open"]
+    waits = [after - before for before, after in pairwise(opened)]
+    assert waits[0] < 1
+    assert waits[4] > waits[2] > waits[1] > 0.5
+    assert sum(waits) > 10
+    compare(world)
+
+
+def test_keep_alives_alone_are_a_connection(world: World) -> None:
+    """A filter that matches nothing stays connected, leaves no empty file, and its last byte stays fresh."""
+    world.order({"do": "keep_alives_only"})
+    running = world.start()
+    world.connected()
+    first = until(lambda: world.status().get("last_byte"), "a last byte in", world)
+    until(lambda: world.status()["last_byte"] > first, "a keep-alive in", world)
+    assert world.status()["state"] == "connected"
+    running.stop()
+    assert world.events("disconnect")[0]["planned"]
+    assert list(world.data.iterdir()) == []
+
+
+STALL = {"do": "stall", "after": 20}
+DRIBBLE = {"do": "dribble", "every": 2.0, "after": 20}
+
+
+@pytest.mark.timeout(200)
+def test_silence_and_single_bytes_are_given_up_after_20_to_25_seconds(
+    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+) -> None:
+    """Whatever the read timeout thinks: no complete line for 21 s is the end of a connection."""
+    simulated = simulator("--rate", "20")
+    worlds = [make_world(simulated) for _ in range(3)]
+    for world, action in zip(worlds, (STALL, DRIBBLE, {**DRIBBLE, "bytes": 4}), strict=True):
+        world.order(action)
+    runnings = [world.start() for world in worlds]
+    for world in worlds:
+        until(lambda world=world: len(world.events("connect")) >= 2, "a new connection in", world, patience=60)
+    for world, running in zip(worlds, runnings, strict=True):
+        world.sent_more(10)
+        running.stop()
+        nothing_missing(world, slack=26)
+        began = next(seconds(e["time"]) for e in world.ledger() if e["event"] == "fault")
+        ended = world.events("disconnect")[0]
+        assert 20 <= seconds(ended["time"]) - began <= 25
+        assert "no complete line" in ended["reason"]
+
+
+@pytest.mark.timeout(1100)
+@pytest.mark.full
+def test_never_more_than_50_connects_in_15_minutes(world: World) -> None:
+    """Against an X that closes every connection at once, for 15 minutes and more."""
+    world.order({"do": "close", "times": 0})
+    running = world.start()
+    until(lambda: seconds(world.journal()[-1]["time"]) - seconds(world.journal()[0]["time"]) > 910, patience=1000)
+    running.stop()
+    opened = [seconds(event["time"]) for event in world.ledger() if event["event"] == "open"]
+    assert max(sum(1 for each in opened if start <= each < start + 900) for start in opened) <= 50
+    assert json.dumps(world.ledger()).count('"status": 429') == 0

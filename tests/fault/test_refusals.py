@@ -1,0 +1,231 @@
+"""What a program does when X does not let it connect."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import signal
+import threading
+import urllib.request
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from tests.fault.compare import compare, nothing_missing, seconds
+from tests.fault.world import Simulated, World, until
+
+STREAM = "/2/tweets/search/stream"
+RULES = "/2/tweets/search/stream/rules"
+SOON = "from sfm_stream import backoff; backoff.SERVER_FIRST = 0.5; backoff.LIMIT_FIRST = 1.0; backoff.CAP_WAIT = 1.0"
+
+
+def _attempts(world: World) -> list[float]:
+    return [seconds(e["time"]) for e in world.ledger() if e["event"] == "answer" and e["path"] == STREAM]
+
+
+@pytest.mark.parametrize(("status", "where"), [(401, "stream"), (403, "stream"), (401, "rules"), (403, "rules")])
+def test_a_refused_credential_ends_the_program_with_65_and_one_line(world: World, status: int, where: str) -> None:
+    """401 and 403 are not retried; the line names the credential, and never shows it."""
+    world.order({"on": where, "do": "refuse", "status": status, "times": 0})
+    running = world.start()
+    assert running.left() == 65
+    lines = [line for line in running.log.splitlines() if line.startswith("sfm-stream: ")]
+    assert len(lines) == 1
+    assert "'lab'" in lines[0]
+    assert str(status) in lines[0]
+    assert "Traceback" not in running.log
+    assert world.token not in running.log
+    assert not world.events("stop")[0]["planned"]
+
+
+def test_a_forbidden_answer_that_means_a_spent_cap_is_waited_for(world: World) -> None:
+    """X may say with a 403 that the month is spent: that is no matter of the credential."""
+    world.order({"do": "refuse", "status": 403, "problem": "usage-capped"})
+    running = world.start(patch=SOON)
+    world.connected()
+    running.stop()
+    assert world.events("refused")[0]["reason"] == "usage cap"
+
+
+def test_a_spent_month_at_x_is_waited_for(world: World) -> None:
+    """UsageCapExceeded is asked about again each hour, and SIGTERM ends even that wait at once."""
+    world.order({"do": "refuse", "problem": "usage-capped", "times": 0})
+    running = world.start()
+    assert "next try in 3" in world.waits("usage cap")["detail"]
+    assert running.stop() < 5
+    assert len(_attempts(world)) == 1
+
+
+def test_without_rules_the_program_puts_its_rules_back_and_connects(world: World) -> None:
+    """409 means that the rules are gone: they are reconciled before the next try."""
+    world.order({"actions": [{"do": "delete_rules", "after": 5}, {"do": "close", "after": 5}]})
+    running = world.start(patch=SOON)
+    world.connected(2)
+    world.sent_more(5)
+    running.stop()
+    assert world.events("refused")[0]["http_status"] == 409
+    assert [event["added"] != [] for event in world.events("rules")] == [True, True]
+    nothing_missing(world)
+
+
+def test_a_rate_limit_is_waited_out_to_its_reset(world: World) -> None:
+    """x-rate-limit-reset is honoured: not one try comes before it."""
+    world.order({"do": "refuse", "problem": "rate-limit", "reset": 3})
+    running = world.start()
+    world.waits("rate limit")
+    world.connected()
+    running.stop()
+    first, second = _attempts(world)
+    assert second >= int(first + 3)
+    assert world.events("refused")[0]["reason"] == "rate limit"
+
+
+def test_the_dead_connection_of_a_killed_program_is_ended_and_its_slot_taken(world: World) -> None:
+    """TooManyConnections after kill -9: the program ends its own dead connection and connects at once."""
+    world.order({"do": "linger", "seconds": 600})
+    first = world.start()
+    world.connected()
+    world.sent_more(30)
+    first.kill()
+    second = world.start()
+    world.connected(2)
+    world.sent_more(20)
+    second.stop()
+    assert "ours" in world.events("slot")[0]["action"]
+    refused, granted = _attempts(world)[1:]
+    assert granted - refused < 6
+    compare(world)
+
+
+def _hold_the_slot(world: World) -> object:
+    world.simulated.ask(RULES, {"add": [{"value": "flood"}]}, world.token)
+    headers = {"Authorization": f"Bearer {world.token}"}
+    stream = urllib.request.urlopen(urllib.request.Request(world.simulated.url + STREAM, headers=headers), timeout=60)
+    until(world.connections, "the other connection")
+    return stream
+
+
+def test_a_slot_that_another_program_holds_is_waited_for(world: World) -> None:
+    """Whoever else holds the only connection keeps it; the status says from where and since when."""
+    stream = _hold_the_slot(world)
+    foreign = frozenset(each["id"] for each in world.connections())
+    running = world.start(patch=SOON)
+    holder = world.connections()[0]
+    status = world.waits("another program holds the slot")
+    assert "127.0.0.1" in status["detail"]
+    assert holder["connected_at"][:10] in status["detail"]
+    until(lambda: len(_attempts(world)) >= 3, "another polite try")
+    assert [each["id"] for each in world.connections()] == list(foreign)
+    assert world.answers("DELETE", "/2/connections") == []
+    stream.close()
+    world.connected()
+    world.sent_more(10)
+    running.stop()
+    compare(world, foreign=foreign)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 420, 404])
+def test_an_error_of_the_server_is_backed_off_from(world: World, status: int) -> None:
+    """Each wait is longer than the one before; then the stream goes on."""
+    world.order({"do": "refuse", "status": status, "times": 3})
+    running = world.start(patch=SOON)
+    world.connected()
+    running.stop()
+    times = _attempts(world)
+    waits = [b - a for a, b in pairwise(times)]
+    assert len(times) == 4
+    assert waits[2] > waits[0]
+    assert world.events("connect")[0]["attempts"] == 4
+    assert [event["http_status"] for event in world.events("refused")] == [status]
+
+
+def test_errors_while_asking_for_the_rules_are_backed_off_from(world: World) -> None:
+    """The rules come before the stream; X's failures there are no reason to end."""
+    world.order({"on": "rules", "do": "refuse", "status": 503}, {"on": "rules", "do": "drop"})
+    running = world.start(patch=SOON)
+    world.connected()
+    running.stop()
+
+
+def test_connections_that_break_before_an_answer_are_tried_again(world: World) -> None:
+    """Network errors wait a quarter of a second more each time."""
+    world.order({"do": "drop", "times": 3})
+    running = world.start()
+    world.connected()
+    running.stop()
+    assert world.events("connect")[0]["attempts"] == 4
+
+
+def test_an_x_that_cannot_be_reached_is_tried_again(make_world: Callable[..., World]) -> None:
+    """A refused TCP connection waits, says so, and ends at once on SIGTERM."""
+    world = make_world(api_url="http://127.0.0.1:9")
+    running = world.start()
+    world.waits("network error")
+    running.stop()
+    assert world.events("refused")[0]["reason"] == "network error"
+
+
+def test_a_login_page_in_place_of_the_stream_is_no_connection(world: World) -> None:
+    """A proxy's HTML page with status 200 is not taken for a stream."""
+    world.order({"do": "content_type"})
+    running = world.start(patch=SOON)
+    world.connected()
+    world.sent_more(5)
+    running.stop()
+    assert "text/html" in world.events("refused")[0]["detail"]
+    assert len(world.events("connect")) == 1
+    nothing_missing(world)
+
+
+def test_a_redirect_does_not_lead_the_secret_elsewhere(world: World) -> None:
+    """The other address is never asked, with the token or without."""
+    asked: list[str] = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_address[1]}/elsewhere"
+        world.order({"do": "redirect", "location": place}, {"do": "redirect", "location": place, "status": 307})
+        running = world.start(patch=SOON)
+        world.connected()
+        running.stop()
+        server.shutdown()
+    assert asked == []
+    assert "not followed" in json.dumps(world.events("refused"))
+
+
+def test_a_slow_answer_is_no_reason_not_to_stop(world: World) -> None:
+    """SIGTERM while X thinks about a connection ends the program in time."""
+    world.order({"do": "slow_headers", "seconds": 15})
+    running = world.start()
+    until(lambda: world.status().get("state") == "connecting", "connecting")
+    running.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_wait_for_another_try_ends_at_once(world: World, number: signal.Signals) -> None:
+    """Waits of minutes do not hold up a stop."""
+    world.order({"do": "refuse", "problem": "rate-limit", "reset": 600, "times": 0})
+    running = world.start()
+    world.waits("rate limit")
+    running.send(number)
+    assert running.left(5) == 0
+
+
+def test_a_token_that_cannot_be_fetched_ends_with_65(
+    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+) -> None:
+    """A wrong consumer key and secret are as final as a wrong token."""
+    world = make_world(simulator("--app", "lab=token,key,secret"))
+    path = world.folder / "config" / "credentials" / "lab.json"
+    path.write_text(json.dumps({"consumer_key": "key", "consumer_secret": "wrong"}))
+    assert world.start().left() == 65
