@@ -237,8 +237,8 @@ def test_one_fault_of_a_filter_does_not_hide_its_others() -> None:
         ),
         "filter 'elections': unknown credential \"libary\"; did you mean 'library'?",
         (
-            "filter 'storms': rule 'agencies': follow[0]: found \"no name\"; an account's name (letters, digits and _) or "
-            "its numeric id is needed"
+            "filter 'storms': rule 'agencies': follow[0]: found \"no name\"; an account's name (letters, digits and _) "
+            "or its numeric id is needed"
         ),
     ]
 
