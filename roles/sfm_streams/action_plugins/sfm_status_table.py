@@ -45,7 +45,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def _rows(host: str, answer: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of one host: its streams, then what supervisor has besides, then what could not be asked."""
+    """The rows of one host: its streams, what supervisor has besides, the scheduled jobs, what could not be asked."""
     if answer.get("unreachable") or "streams" not in answer:
         said = str(answer.get("msg") or "it did not answer").removeprefix("Task failed: ").strip().splitlines()[0]
         yield _row(host, note=f"{'unreachable' if answer.get('unreachable') else 'failed'}: {said}")
@@ -55,8 +55,18 @@ def _rows(host: str, answer: Mapping[str, Any]) -> Iterator[Row]:
         yield _stream(host, each, programs.pop(each["program"], None), answer["coverage"].get(each["program"]))
     for name, state in programs.items():
         yield _row(host, program=name, supervisor=state)
+    for name, outcome in answer["jobs"].items():
+        yield _job(host, name, outcome)
     for problem in answer["problems"]:
         yield _row(host, note=problem)
+
+
+def _job(host: str, name: str, outcome: Mapping[str, Any]) -> Row:
+    from sfm_stream.table import moment
+
+    verdict = {0: "well", 3: "look at it"}.get(outcome["exit_code"], f"failed ({outcome['exit_code']})")
+    note = f"last run {moment(_time(outcome['time']))}"
+    return _row(host, program=name, stream=verdict, note=f"{note}: {outcome['error']}" if outcome["error"] else note)
 
 
 def _stream(host: str, report: Mapping[str, Any], supervisor: str | None, covered: float | None) -> Row:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ options:
     description: Where the settings of the streams lie.
     type: path
     default: /etc/sfm
+  state_dir:
+    description: Where the scheduled jobs leave the outcome of their last run.
+    type: path
+    default: /var/lib/sfm/state
   pattern:
     description: A regular expression that matches the names of all programs of ours.
     type: str
@@ -63,6 +68,10 @@ programs:
   description: For each program of ours what supervisor has it as.
   returned: success
   type: dict
+jobs:
+  description: For each scheduled job that ever ran its C(time), C(exit_code) and C(error).
+  returned: success
+  type: dict
 problems:
   description: What could not be asked, and why.
   returned: success
@@ -71,6 +80,8 @@ problems:
 """
 
 SECONDS = 60
+JOBS = {"organizedata": "organize.json", "audit": "audit.json"}
+"""The scheduled jobs, and the file in the state directory in which each leaves the outcome of its last run."""
 
 
 def main() -> None:
@@ -79,6 +90,7 @@ def main() -> None:
         argument_spec={
             "command": {"type": "path", "default": "/opt/sfm/current/bin/sfm-stream"},
             "config_dir": {"type": "path", "default": "/etc/sfm"},
+            "state_dir": {"type": "path", "default": "/var/lib/sfm/state"},
             "pattern": {"type": "str", "required": True},
             "config": {"type": "path", "default": "/etc/supervisor/supervisord.conf"},
         },
@@ -94,6 +106,7 @@ def main() -> None:
         streams=streams,
         coverage={each["program"]: each["connected"] for each in coverage},
         programs=_programs(module.params, problems),
+        jobs=dict(_jobs(Path(module.params["state_dir"]))),
         problems=problems,
     )
 
@@ -125,6 +138,15 @@ class Asker:
         else:
             return answer
         return []
+
+
+def _jobs(state_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, file in JOBS.items():
+        try:
+            outcome = json.loads((state_dir / file).read_bytes())
+        except (OSError, ValueError):
+            continue
+        yield name, {key: outcome.get(key) for key in ("time", "exit_code", "error")}
 
 
 def _programs(params: dict[str, Any], problems: list[str]) -> dict[str, str]:

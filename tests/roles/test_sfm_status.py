@@ -1,0 +1,63 @@
+"""One table shows what all hosts told; one that is down, bare or broken is a row of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.roles.streams_host import ROOT, Host, run_playbook, running_host
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the roles give files to root, so only root can run them")
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with running_host() as running:
+        yield running
+
+
+def rows(output: str) -> list[list[str]]:
+    """The table's rows, as words."""
+    _, _, table = output.partition("\nHOST ")
+    assert table, output
+    return [line.split() for line in table.split("\nok:")[0].splitlines()[1:]]
+
+
+def test_all_hosts_are_in_one_table(host: Host) -> None:
+    """A running host with its streams, its jobs and their notes; one that is down; the run itself is a success."""
+    host.deploy().ok()
+    current = host.here / "opt" / "current" / "bin"
+    current.mkdir(parents=True)
+    real = f'#!/bin/sh\nexec {sys.executable} -m sfm_stream "$@"\n'
+    (current / "sfm-stream").write_text(real)
+    (current / "sfm-stream").chmod(0o755)
+    (host.here / "state" / "organize.json").write_text(
+        json.dumps({"time": "2026-11-24T20:13:00.123Z", "exit_code": 73, "error": "the disk is full"})
+    )
+    host.ctl("stop", "twitterfilter-storms")
+    variables = {**host.variables, "sfm_venv_dir": str(host.here / "opt")}
+    down = {"ansible_connection": "ssh", "ansible_host": "192.0.2.1", "ansible_timeout": 1}
+    inventory = {"all": {"hosts": {"a-down": down, "here": {}}, "vars": variables}}
+    run = run_playbook(ROOT / "playbooks" / "status.yml", inventory, host.here).ok()
+    assert run.changed == 0
+    found = {tuple(row[:2]): row for row in rows(run.output)}
+    assert found["here", "twitterfilter-elections"][2] == "RUNNING"
+    assert found["here", "twitterfilter-storms"][2] == "STOPPED"
+    assert found["here", "twitterfilter-asleep"][2:4] == ["-", "inactive"]
+    assert " ".join(found["here", "organizedata"]).endswith("last run 2026-11-24 20:13:00: the disk is full")
+    assert found["a-down", "-"][11] == "unreachable:"
+
+
+def test_a_bare_host_is_a_row_that_says_so(host: Host) -> None:
+    """Nothing deployed and no supervisor: two rows, and no failure."""
+    host.stop()
+    run = host.deploy("-e", f"sfm_venv_dir={host.here}/opt", play=str(ROOT / "playbooks" / "status.yml")).ok()
+    told = [" ".join(row[11:]) for row in rows(run.output)]
+    assert told == [
+        f"nothing is deployed here: there is no {host.here}/opt/current/bin/sfm-stream",
+        f"no supervisord answers at {host.here}/s.sock: No such file or directory",
+    ]
