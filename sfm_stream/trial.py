@@ -60,7 +60,7 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
     seen: set[str] = set()
     distinct = duplicates = unreadable = 0
     times: list[float] = []
-    for line in _lines(posts):
+    for line in lines(posts):
         envelope = _envelope(line)
         if envelope is None:
             unreadable += 1
@@ -136,7 +136,7 @@ def _made(data: dict[str, Any]) -> float | None:
     return (number >> 22) / 1000 + _SNOWFLAKE_EPOCH if number >= _FIRST_SNOWFLAKE else None
 
 
-def _lines(source: Iterable[bytes]) -> Iterator[bytes]:
+def lines(source: Iterable[bytes]) -> Iterator[bytes]:
     """The lines that are not blank, of plain or gzip-compressed pieces; a torn end comes as a line of its own."""
     pieces = iter(source)
     first = next(pieces, b"")
@@ -145,8 +145,8 @@ def _lines(source: Iterable[bytes]) -> Iterator[bytes]:
         pieces = _inflated(pieces)
     rest = b""
     for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from (line for line in lines if line.strip())
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line for line in whole if line.strip())
     if rest.strip():
         yield rest
 

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     default=20.0,
     show_default=True,
-    help="Posts made a second; a filter gets those that match.",
+    help="Posts made a second; a filter gets those that match, the sample stream all.",
 )
 @click.option("--cap", type=click.IntRange(1), default=250, show_default=True, help="Most posts delivered a second.")
-@click.option("--posts", type=click.File("rb"), help="Replay recorded posts, byte for byte, one a line.")
+@click.option(
+    "--posts",
+    type=click.File("rb"),
+    help="Replay recorded posts, plain or gzip, byte for byte, once for each app and stream.",
+)
 @click.option("--loop", is_flag=True, help="Replay them for ever, not once.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same posts.")
 @click.option(

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from sfm_stream.simulator.generator import Draft, Generator, Ids
+from sfm_stream.trial import lines
 
 TICK = 0.02
 """Seconds between two offers at high rates."""
@@ -115,21 +116,19 @@ async def ticks(rate: float) -> AsyncIterator[int]:
             yield due
 
 
-def read_recorded(lines: Iterable[bytes]) -> list[Item]:
-    """Recorded posts, one a line.
+def read_recorded(source: Iterable[bytes]) -> list[Item]:
+    """Recorded posts, one a line, plain or gzip-compressed.
 
     Raises:
-        ValueError: A line is not a post; the message gives its number.
+        ValueError: A line is not a post; the message gives its number among those that are not blank.
     """
     items = []
-    for number, line in enumerate(lines, 1):
-        raw = line.rstrip(b"\r\n")
-        if not raw:
-            continue
+    for number, line in enumerate(lines(source), 1):
+        raw = line.rstrip(b"\r")
         try:
             envelope = msgspec.json.decode(raw)
             post_id = envelope["data"]["id"]
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"line {number} is no post as X streams them: {error}") from error
+            raise ValueError(f"post {number} is none as X streams them: {error}") from error
         items.append(Item(post_id, 0.0, Draft(envelope), raw))
     return items

@@ -24,7 +24,7 @@ EPOCH_MS = 1288834974657
 """Where X's snowflake ids begin to count, in ms since 1970."""
 
 _FRESH = 512
-_POOL = 2048
+_POOL = 1024
 _FRESH_SHARE = 8
 _USERS = 600
 

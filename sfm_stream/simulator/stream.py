@@ -2,7 +2,8 @@
 
 It writes to the transport itself, below aiohttp's response, since most faults are ones that no server would commit on
 purpose. A post counts as sent, in the ledger and against the app's usage, when the operating system has taken
-the whole line; what was matched but not sent by the end is noted as lost.
+the whole line; what was matched but not sent by the end is noted as lost. (Of posts lost as ``broken off``
+the client may still have got some: the connection ended while they were being written.)
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def shared() -> Iterator[EmbeddedX]:
 @pytest.fixture
 def x(shared: EmbeddedX, request: pytest.FixtureRequest) -> EmbeddedX:
     """The shared simulator, seen by an app that no other test uses."""
-    shared.headers = {"Authorization": f"Bearer {request.node.name}"}
+    shared.begin(request.node.name.encode("ascii", "replace").decode())
     return shared
 
 
@@ -168,13 +168,13 @@ def test_each_post_counts_as_usage(x: EmbeddedX) -> None:
     """In both shapes of the count: the total and the days."""
     with x.stream(SAMPLE) as lines:
         posts_of(lines, 30)
-    x.wait_for("close", app=x.wait_for("open")[-1]["app"])
+    x.wait_for("close")
     fields = {
         "usage.fields": "cap_reset_day,daily_client_app_usage,daily_project_usage,project_cap,project_id,project_usage"
     }
     usage = x.call("GET", "/2/usage/tweets", params=fields)
     check("GetUsageResponse", usage.json())
-    sent = len(x.ledger("post", connection=x.ledger("open")[-1]["connection"]))
+    sent = len(x.ledger("post"))
     assert int(usage.json()["data"]["project_usage"]) == sent >= 30
 
 

@@ -5,36 +5,39 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
 
+from sfm_stream.fields import parameters
+from sfm_stream.model import Fields
 from tests.support.contract import check
 from tests.support.embedded_x import RULES, SAMPLE, EmbeddedX, lines_of, posts_of
 
 
-@pytest.fixture
-def x() -> Any:
-    """A simulator of the test's own, quick to fall silent."""
+@pytest.fixture(scope="module")
+def shared() -> Iterator[EmbeddedX]:
+    """One simulator, quick to fall silent, for tests that each use an app of their own."""
     with EmbeddedX("--rate", "200", "--keep-alive", "1") as simulator:
         yield simulator
 
 
-def read(answer: requests.Response) -> tuple[list[bytes], str]:
-    """The lines of a stream until its end, and how it ended: ``clean`` or the error's name."""
-    lines: list[bytes] = []
-    try:
-        lines.extend(lines_of(answer))
-    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError) as error:
-        return lines, "reset" if "reset" in str(error).lower() else "broken"
-    return lines, "clean"
+@pytest.fixture
+def x(shared: EmbeddedX, request: pytest.FixtureRequest) -> EmbeddedX:
+    """The shared simulator, as good as new."""
+    shared.begin(request.node.name.encode("ascii", "replace").decode())
+    return shared
 
 
 def collect(x: EmbeddedX, **parameters: str) -> tuple[list[bytes], str]:
-    """The same of a new connection to the sample stream, keep-alives left out; lines are kept when it breaks."""
+    """The lines of a sample stream until its end, and how it ended: ``clean``, ``reset`` or ``broken``.
+
+    Keep-alives are left out; the last line, if torn, is marked so.
+    """
     lines: list[bytes] = []
     rest = b""
     ending = "clean"
@@ -202,15 +205,29 @@ def test_a_reader_that_is_too_slow_is_cut_off() -> None:
     """Unannounced; what waited is noted as lost."""
     with EmbeddedX("--rate", "2000", "--cap", "2000", "--buffer", "1000") as x:
         host = urlsplit(x.url)
+        wanted = urlencode({name.replace("_fields", ".fields"): value for name, value in parameters(Fields()).items()})
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with client:
             client.connect((host.hostname, host.port))
-            request = f"GET {SAMPLE}?expansions=author_id HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer slow\r\n\r\n"
+            request = f"GET {SAMPLE}?{wanted} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer slow\r\n\r\n"
             client.sendall(request.encode())
             x.wait_for("close", reason="slow reader")
         lost = x.ledger("lost", reason="ended")
         assert lost[0]["posts"] >= 1000
+
+
+def test_a_client_that_half_closes_gets_all_that_was_sent(x: EmbeddedX) -> None:
+    """The ledger's posts and the bytes up to the end are the same."""
+    host = urlsplit(x.url)
+    with socket.create_connection((host.hostname, host.port)) as client, client.makefile("rb") as reader:
+        token = x.headers["Authorization"]
+        client.sendall(f"GET {SAMPLE} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n".encode())
+        start = b"".join(reader.readline() for _ in range(20))
+        client.shutdown(socket.SHUT_WR)
+        received = start + reader.read()
+    ids = [json.loads(line)["data"]["id"] for line in received.splitlines() if line.startswith(b'{"data"')]
+    assert ids == sent(x)
 
 
 # --- Silence ---------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import subprocess
 import sys
@@ -42,6 +43,7 @@ class EmbeddedX:
     def __init__(self, *options: str) -> None:
         self.headers = {"Authorization": "Bearer token-of-the-test-app", "User-Agent": "sfm-stream-tests"}
         self._options = options
+        self._app: str | None = None
         self._folder = tempfile.TemporaryDirectory()
         self._ledger = Path(self._folder.name) / "ledger.jsonl"
 
@@ -66,6 +68,12 @@ class EmbeddedX:
         if kind is None:
             assert not errors, f"the simulator complained: {errors}"
             assert self.process.returncode == 0
+
+    def begin(self, test: str) -> None:
+        """Makes it as good as new for a test: an app of its own, no plan, and only that app's entries in the ledger."""
+        self.headers["Authorization"] = f"Bearer {test}"
+        self._app = f"app-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
+        self.plan()
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """One request, as the test's app unless `headers` are given."""
@@ -101,6 +109,9 @@ class EmbeddedX:
         """The ledger's entries, or those of an event that have these facts."""
         lines = self._ledger.read_bytes().splitlines(keepends=True)
         entries = [json.loads(line) for line in lines if line.endswith(b"\n")]
+        if self._app:
+            own = {entry["connection"] for entry in entries if entry["event"] == "open" and entry["app"] == self._app}
+            entries = [entry for entry in entries if entry.get("app") == self._app or entry.get("connection") in own]
         return [
             entry
             for entry in entries
