@@ -323,6 +323,7 @@ class Organizer:
             lambda name: self._claim(each, name),
             lambda file: os.path.lexists(f"{directory}/{file}"),
             lambda file: _same(f"{self._data}/{each.loose.name}", f"{directory}/{file}"),
+            lambda name: os.path.lexists(f"{self._data}/{name}"),
         )
 
     def _claim(self, each: _Vetted, name: str) -> str:

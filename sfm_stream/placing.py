@@ -57,6 +57,7 @@ def place(
     sha256: Callable[[str], str],
     there: Callable[[str], bool],
     same: Callable[[str], bool],
+    wanted: Callable[[str], bool],
 ) -> Place:
     """Finds the place of one file; never one where another content stands or is due.
 
@@ -67,6 +68,7 @@ def place(
         sha256: The sha256 that the file would be listed with under a name (asked for only where it matters).
         there: Whether a file stands at a place.
         same: Whether the file at a place holds the same bytes as the loose one.
+        wanted: Whether another loose file has a name already; a new name is never that of another.
     """
     hour = f"{loose.capture.time.hour:02d}"
     name, number = loose.name, loose.capture.number
@@ -76,6 +78,8 @@ def place(
             if there(file):
                 if same(file):
                     return Place(kind="known", file=file)
+            elif name != loose.name and wanted(name):
+                pass
             elif file not in listed or listed[file] == sha256(name):
                 return Place(kind="move" if name == loose.name else "rename", file=file)
         number += 1

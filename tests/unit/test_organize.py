@@ -370,6 +370,18 @@ def test_a_lost_file_is_not_replaced_by_another_of_its_name() -> None:
         assert place.audit().faults == 0
 
 
+def test_a_new_name_is_never_that_of_another_loose_file() -> None:
+    """Only the file whose own name is taken gets a new one."""
+    with host() as place:
+        second = OWN.replace("Z.", "Z_2.")
+        for content in (b"one", b"two"):
+            (place.data / OWN).write_bytes(content)
+            (place.data / second).write_bytes(b"second")
+            place.organize()
+        kept = {path.name: path.read_bytes() for path in place.files()}
+        assert kept == {OWN: b"one", second: b"second", OWN.replace("Z.", "Z_3."): b"two"}
+
+
 def test_directories_and_links_are_named_not_moved() -> None:
     """A link could lead anywhere; a directory that is no date tree may be anything."""
     with host() as place:
