@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from zlib_ng import zlib_ng
@@ -23,6 +24,10 @@ from sfm_stream.segment import LEVEL
 
 _GZIP = 31
 _CHUNK = 1 << 18
+_FLUSHED = b"\0\0\xff\xff"
+"""The end of an empty deflate block, with which each flush ends."""
+_ZEROS = 8
+"""A gzip may end in so many zeros: its sum and its length."""
 
 
 class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +150,9 @@ def _readable(path: Path) -> Iterator[tuple[bytes, bool]]:
     inflate = zlib.decompressobj(_GZIP)
     piece = b""
     with path.open("rb") as file:
-        while not inflate.eof and (data := file.read(_CHUNK)):
+        left = _size_without_zeros(file)
+        while not inflate.eof and (data := file.read(min(_CHUNK, left))):
+            left -= len(data)
             yield piece, True
             before = inflate.copy()
             try:
@@ -154,6 +161,20 @@ def _readable(path: Path) -> Iterator[tuple[bytes, bool]]:
                 piece = _up_to_the_damage(before, data)
                 break
     yield piece, inflate.eof
+
+
+def _size_without_zeros(file: BinaryIO) -> int:
+    """Up to where anything was written: a power cut may leave zeros for what had not reached the disk."""
+    size = end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - _CHUNK)
+        file.seek(start)
+        found = len(file.read(end - start).rstrip(b"\0"))
+        end = start + found
+        if found:
+            break
+    file.seek(0)
+    return end if size - end > _ZEROS else size
 
 
 def _posts(text: bytes) -> tuple[bytes, bytes]:
@@ -165,11 +186,14 @@ def _posts(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _up_to_the_damage(inflate: zlib._Decompress, data: bytes) -> bytes:
-    """An error hides the text before it in the same call: byte for byte, no text is hidden."""
+    """The text up to the last flush before the damage, which lies somewhere between that and the error."""
     text = bytearray()
+    start = 0
     try:
-        for index in range(len(data)):
-            text += inflate.decompress(data[index : index + 1])
+        while (found := data.find(_FLUSHED, start)) >= 0:
+            end = found + len(_FLUSHED)
+            text += inflate.decompress(data[start:end])
+            start = end
     except zlib.error:
         pass
     return bytes(text)

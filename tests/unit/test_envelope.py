@@ -1,0 +1,113 @@
+"""What a line of the stream is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfm_stream.envelope import Envelope, look
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def post(line: bytes) -> str:
+    return look(line).data.id
+
+
+def test_a_post_is_known_by_its_id() -> None:
+    """In any order of keys, whatever else the line holds."""
+    assert post(b'{"data":{"id":"17","text":"a"},"matching_rules":[{"id":"1","tag":"t"}]}') == "17"
+    assert post(b'{"new":[{}],"matching_rules":[],"data":{"text":"a","new":1,"id":"17"}}') == "17"
+
+
+def test_a_post_with_errors_beside_it_is_a_post() -> None:
+    """X names so what it could not expand; that ends nothing."""
+    found = look(b'{"data":{"id":"17"},"errors":[{"title":"Not Found Error","type":"https://x/resource-not-found"}]}')
+    assert found.data.id == "17"
+    assert found.disconnect is None
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        b'{"title":"operational-disconnect","disconnect_type":"UpstreamOperationalDisconnect","detail":"d"}',
+        b'{"title":"x","disconnect_type":"OperationalDisconnect","detail":"d"}',
+        b'{"title":"Operational-Disconnect","detail":"d"}',
+        b'{"title":"x","type":"https://api.twitter.com/2/problems/operational-disconnect","detail":"d"}',
+        b'{"title":null,"disconnect_type":"OperationalDisconnect","detail":"d","status":503}',
+    ],
+)
+def test_an_announced_end_is_known_by_each_of_its_names(problem: bytes) -> None:
+    """X's pages give two types and one title."""
+    found = look(b'{"errors":[{"title":"other"},' + problem + b"]}")
+    assert not found.data.id
+    assert found.disconnect is not None
+    assert found.disconnect.detail == "d"
+
+
+def test_an_error_that_ends_nothing_is_no_announcement() -> None:
+    """It is a message, and the connection goes on."""
+    found = look(b'{"errors":[{"title":"Not Found Error"}]}')
+    assert not found.data.id
+    assert found.disconnect is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"data":{"id":"17","text":"\xff\xfe"}}',
+        b'{"data":{"id":"17","text":"half a pair: \\ud83d"}}',
+        b'{"data":{"id":"17","text":"a\ttab"}}',
+        b'{"data":{"id":"17"},"odd":NaN}',
+        b'{"data":{"id":"17"},"odd":1e999}',
+        b'{"data":{"id":17}}',
+        b'{"data":{"id":"17"},"errors":null}',
+        b'{"data":{"id":"17"},"errors":[null,{"title":5},{"detail":null}]}',
+    ],
+    ids=[
+        "no UTF-8",
+        "half a surrogate pair",
+        "control character",
+        "NaN",
+        "huge number",
+        "number",
+        "null",
+        "odd errors",
+    ],
+)
+def test_a_post_of_an_odd_shape_is_a_post_all_the_same(line: bytes) -> None:
+    """Whatever X or a proxy did to the rest of it, it was paid for and goes to the file."""
+    assert post(line) == "17"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"", b"{}", b"[]", b"null", b"17", b'"data"', b"{", b'{"data":null}', b'{"data":[]}', b'{"data":{}}'),
+        *(b'{"data":{"id":null}}', b'{"data":{"id":""}}', b'{"data":{"id":"17"}', b"\xff", b"[" * 100_000),
+        b'{"data":{"id":"17"},"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_what_is_neither_post_nor_message_is_nothing(line: bytes) -> None:
+    """It raises nothing: one odd line must not end a capture."""
+    assert look(line) == Envelope()
+
+
+@given(st.binary() | plain.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_can_be_looked_at(line: bytes) -> None:
+    """No line that arrives, be it random bytes or random JSON, raises."""
+    look(line)
+
+
+@given(plain, plain, plain)
+def test_the_id_is_found_whatever_the_rest_is(text: object, errors: object, more: object) -> None:
+    """The rest of a post is X's matter; the id is ours."""
+    line = json.dumps({"errors": errors, "more": more, "data": {"text": text, "id": "17"}}).encode()
+    assert post(line) == "17"

@@ -1,0 +1,258 @@
+"""Proper capture files of what a crash has left behind."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfm_stream.envelope import look
+from sfm_stream.salvage import leftovers, salvage
+from sfm_stream.segment import Line, Segment
+
+PROGRAM = "twitterfilter-storms"
+BEGUN = datetime(2026, 11, 24, 20, 15, tzinfo=UTC)
+SYNCED, ALL = 12, 30
+WORDS = ["hail", "rain", "snow", "wind", "天气", "🌪", "storm", "\t", "\N{LINE SEPARATOR}"]
+
+
+def posts(seed: int) -> list[bytes]:
+    """Lines as X sends them, of which each seed has others."""
+    chance = random.Random(seed)
+    texts = (" ".join(chance.choices(WORDS, k=chance.randint(1, 40))) for _ in range(ALL))
+    return [
+        json.dumps({"data": {"id": str(n), "text": text}}, ensure_ascii=False).encode() for n, text in enumerate(texts)
+    ]
+
+
+def crashed(directory: Path, lines: list[bytes], *, synced: int = SYNCED, program: str = PROGRAM) -> tuple[Path, int]:
+    """A segment that was synced after some lines, and flushed after the rest; and its size at the sync."""
+    segment = Segment(directory, program, BEGUN)
+    if lines[:synced]:
+        segment.write([Line(raw, 0, "") for raw in lines[:synced]])
+    segment.sync()
+    size = segment.path.stat().st_size
+    for raw in lines[synced:]:
+        segment.write([Line(raw, 0, "")])
+        segment.flush()
+    return segment.path, size
+
+
+def text_of(path: Path) -> list[bytes]:
+    """The lines of a whole gzip, which ends with a line's end."""
+    text = gzip.decompress(path.read_bytes())
+    assert not text or text.endswith(b"\n")
+    return text.split(b"\n")[:-1]
+
+
+def damaged(raw: bytes, at: int, kind: str, seed: int) -> bytes:
+    """What a power cut may leave: nothing, zeros or anything beyond an offset."""
+    length = len(raw) - at
+    tail = {"cut": b"", "zeros": b"\0" * length, "garbage": random.Random(seed).randbytes(length + 300)}[kind]
+    return raw[:at] + tail
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 5), st.floats(0, 1), st.sampled_from(["cut", "zeros", "garbage"]), st.integers())
+def test_complete_lines_are_kept_wherever_the_segment_ends(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, kind: str, noise: int
+) -> None:
+    """Cut off, zeroed or overwritten from any byte: what a sync reported is kept, and all else that is kept are posts."""
+    directory = tmp_path_factory.mktemp("data")
+    lines = posts(seed)
+    path, synced = crashed(directory, lines)
+    raw = path.read_bytes()
+    at = round(share * len(raw))
+    path.write_bytes(damaged(raw, at, kind, noise))
+    saved = salvage(path)
+    kept = text_of(directory / saved.file) if saved.file else []
+    if at >= synced:
+        assert kept[:SYNCED] == lines[:SYNCED], "nothing older than the last sync is missing"
+    if kind == "garbage":
+        assert all(look(line).data.id for line in kept), "only by a rare accident is garbage a post"
+    else:
+        assert kept == lines[: len(kept)], "a beginning of what was written"
+    assert saved.posts == len(kept)
+    assert [child.name for child in directory.iterdir()] == ([saved.file] if saved.file else [])
+
+
+def test_each_offset_of_a_segment_yields_what_can_be_read_to_there(tmp_path: Path) -> None:
+    """Cut at every single byte of a small segment: exactly the lines of the readable prefix."""
+    import zlib
+
+    lines = posts(1)[:6]
+    path, _ = crashed(tmp_path, lines, synced=3)
+    raw = path.read_bytes()
+    for at in range(len(raw) + 1):
+        path.write_bytes(raw[:at])
+        readable = zlib.decompressobj(31).decompress(raw[:at])
+        whole, newline, torn = readable.rpartition(b"\n")
+        saved = salvage(path)
+        assert saved.torn_bytes == len(torn)
+        if newline:
+            assert saved.file is not None
+            assert text_of(tmp_path / saved.file) == whole.split(b"\n")
+            (tmp_path / saved.file).unlink()
+        else:
+            assert saved.file is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_salvaged_file_is_as_told(tmp_path: Path) -> None:
+    """Posts, ids, size, sum, torn bytes and the time of the last write are true; the file is read-only."""
+    lines = posts(2)
+    path, _ = crashed(tmp_path, lines)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    saved = salvage(path)
+    assert saved.file == path.name.removesuffix(".part")
+    file = tmp_path / saved.file
+    content = file.read_bytes()
+    assert (saved.posts, saved.bytes, saved.torn_bytes) == (ALL, len(content), 0)
+    assert saved.sha256 == hashlib.sha256(content).hexdigest()
+    assert (saved.first_id, saved.last_id) == ("0", str(ALL - 1))
+    assert saved.lost_after == datetime.fromtimestamp(1_000_000_000, UTC)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o440
+    subprocess.run(["gzip", "-t", file], check=True)
+
+
+def test_a_torn_line_is_dropped_and_counted(tmp_path: Path) -> None:
+    """The bytes after the last line's end were a post that never came whole."""
+    segment = Segment(tmp_path, PROGRAM, BEGUN)
+    segment.write([Line(b'{"data":{"id":"1"}}', 0, "1"), Line(b'{"data":{"id":"2"}}', 0, "2")])
+    segment._append(segment._deflate.compress(b'{"data":{"id":"3"'))
+    segment.sync()
+    saved = salvage(segment.path)
+    assert (saved.posts, saved.torn_bytes, saved.last_id) == (2, 17, "2")
+
+
+def test_one_long_line_over_many_reads_is_kept(tmp_path: Path) -> None:
+    """A post may be larger than what is read at a time, compressed as well."""
+    lines = [b'{"data":{"id":"1","text":"%s"}}' % os.urandom(1_000_000).hex().encode(), b'{"data":{"id":"2"}}']
+    path, _ = crashed(tmp_path, lines, synced=1)
+    saved = salvage(path)
+    assert saved.file is not None
+    assert text_of(tmp_path / saved.file) == lines
+
+
+def test_a_segment_without_a_complete_line_leaves_no_file(tmp_path: Path) -> None:
+    """An empty file, or one with the header alone, is removed."""
+    path = tmp_path / f"{PROGRAM}-2026-11-24T20-15-00Z.jsonl.gz.part"
+    path.touch()
+    saved = salvage(path)
+    assert (saved.file, saved.posts, saved.sha256) == (None, 0, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_segment_that_was_not_renamed_is_kept_whole(tmp_path: Path) -> None:
+    """The crash came between the last byte and the rename."""
+    lines = posts(3)
+    segment = Segment(tmp_path, PROGRAM, BEGUN)
+    segment.write([Line(raw, 0, "") for raw in lines])
+    file = tmp_path / segment.finish().file
+    part = file.rename(file.with_name(file.name + ".part"))
+    saved = salvage(part)
+    assert saved.file == file.name
+    assert text_of(file) == lines
+    assert saved.torn_bytes == 0
+
+
+def test_a_capture_file_is_never_written_over(tmp_path: Path) -> None:
+    """Where the name is taken, a number is added."""
+    path, _ = crashed(tmp_path, posts(4))
+    taken = path.with_name(path.name.removesuffix(".part"))
+    taken.write_bytes(b"somebody's")
+    saved = salvage(path)
+    assert saved.file not in (None, taken.name)
+    assert taken.read_bytes() == b"somebody's"
+
+
+def test_leftovers_are_this_programs_segments_oldest_first(tmp_path: Path) -> None:
+    """Not those of a program whose name begins alike, nor what only looks like one."""
+    for name in (
+        "twitterfilter-a-2026-11-24T20-15-02Z.jsonl.gz.part",
+        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz.part",
+        "twitterfilter-a-b-2026-11-24T20-15-00Z.jsonl.gz.part",
+        "twitterfilter-a-2026-11-24T20-15-00Z.jsonl.gz",
+        ".twitterfilter-a-2026-11-24T20-15-00Z.jsonl.gz.part.salvage",
+        "twitterfilter-a-notes.part",
+        "twitterfilter-a-2026-13-24T20-15-00Z.jsonl.gz.part",
+    ):
+        (tmp_path / name).touch()
+    found = [path.name for path in leftovers(tmp_path, "twitterfilter-a")]
+    assert found == [
+        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz.part",
+        "twitterfilter-a-2026-11-24T20-15-02Z.jsonl.gz.part",
+    ]
+
+
+KILLED = """
+import _strptime, os, signal, sys  # all that is imported later, too: the interpreter may lie where only root reads
+from pathlib import Path
+
+from sfm_stream.salvage import salvage
+
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)  # root may do what the capture's own account may not
+
+step, path = int(sys.argv[1]), Path(sys.argv[2])
+EFFECTS = {"open", "os.chmod", "os.rename", "os.remove", "os.utime"}
+count = 0
+
+
+def kill_at(event, arguments):
+    global count
+    if event in EFFECTS and any(str(path.parent) in str(each) for each in arguments) or event == "os.utime":
+        count += 1
+        if count == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+sys.addaudithook(kill_at)
+salvage(path)
+print("done")
+"""
+
+
+def test_killed_at_any_step_and_run_again_it_loses_nothing(tmp_path: Path) -> None:
+    """Killed at each of its effects on the disk: the next run ends with every line, and without remains."""
+    lines = posts(5)
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents:
+        if parent.owner() != "root" or not parent.stat().st_mode & stat.S_IXOTH:
+            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+        if parent == Path("/tmp"):
+            break
+    step, done = 0, False
+    while not done:
+        step += 1
+        path, _ = crashed(tmp_path, lines)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        if os.geteuid() == 0:
+            os.chown(path, 65534, 65534)
+        command = [sys.executable, "-c", textwrap.dedent(KILLED), str(step), str(path)]
+        first = subprocess.run(command, capture_output=True, text=True)
+        done = first.stdout == "done\n"
+        assert done or first.returncode == -signal.SIGKILL, first.stderr
+        if path.exists():
+            again = subprocess.run([*command[:3], "0", str(path)], capture_output=True, text=True)
+            assert again.stdout == "done\n", again.stderr
+        (file,) = tmp_path.iterdir()
+        assert text_of(file) == lines
+        assert file.stat().st_mtime == 1_000_000_000, "since when lines are lost is still known"
+        file.unlink()
+    assert step > 5

@@ -1,0 +1,191 @@
+"""The file that a stream is writing."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import multiprocessing
+import os
+import resource
+import stat
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfm_stream.segment import Line, Segment
+
+BEGUN = datetime(2026, 11, 24, 20, 15, 0, 999_999, tzinfo=UTC)
+NAME = "twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz"
+
+
+def line(raw: bytes, post: str = "1", time: float = 0.0) -> Line:
+    return Line(raw, time, post)
+
+
+def begin(directory: Path) -> Segment:
+    return Segment(directory, "twitterfilter-storms", BEGUN)
+
+
+def read_by_another(path: Path) -> bytes:
+    """What another process can read of a gzip that is not complete."""
+    script = (
+        "import sys, zlib; sys.stdout.buffer.write(zlib.decompressobj(31).decompress(open(sys.argv[1], 'rb').read()))"
+    )
+    return subprocess.run([sys.executable, "-c", script, str(path)], check=True, capture_output=True).stdout
+
+
+@contextmanager
+def full_after(size: int) -> Iterator[None]:
+    """No file of this process can grow beyond `size` bytes: a write is cut short, the next fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_segment_is_a_part_until_it_is_finished(tmp_path: Path) -> None:
+    """Its name says that it is not complete; the finished file is the only thing left, and read-only."""
+    segment = begin(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME + ".part"]
+    assert stat.S_IMODE(segment.path.stat().st_mode) & 0o137 == 0
+    segment.write([line(b"{}")])
+    finished = segment.finish()
+    assert [path.name for path in tmp_path.iterdir()] == [NAME] == [finished.file]
+    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o440
+
+
+def test_any_tool_reads_a_capture_file(tmp_path: Path) -> None:
+    """`gzip -t` finds it whole, `zcat` gives the lines byte for byte."""
+    segment = begin(tmp_path)
+    raw = [b'{"data":{"id":"%d"}}' % number for number in range(1000)] + [b"\xff\x00 no UTF-8", "🌪".encode()]
+    for one in raw:
+        segment.write([line(one)])
+    segment.sync()
+    segment.finish()
+    subprocess.run(["gzip", "-t", tmp_path / NAME], check=True)
+    text = subprocess.run(["zcat", tmp_path / NAME], check=True, capture_output=True).stdout
+    assert text.split(b"\n") == [*raw, b""]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.sampled_from(["flush", "sync"])
+        | st.lists(st.binary(min_size=1, max_size=50).filter(lambda raw: b"\n" not in raw), min_size=1, max_size=4),
+        max_size=20,
+    )
+)
+def test_the_lines_come_back_whatever_was_flushed_between(
+    tmp_path_factory: pytest.TempPathFactory, course: list[str | list[bytes]]
+) -> None:
+    """Any course of writes, flushes and syncs: size, sum and lines of the finished file are as told."""
+    directory = tmp_path_factory.mktemp("data")
+    segment, raw = begin(directory), list[bytes]()
+    for step in course:
+        if isinstance(step, str):
+            getattr(segment, step)()
+            assert zlib.decompressobj(31).decompress(segment.path.read_bytes()) == b"".join(one + b"\n" for one in raw)
+        else:
+            segment.write([line(one) for one in step])
+            raw += step
+    finished = segment.finish()
+    content = (directory / finished.file).read_bytes()
+    assert finished.bytes == len(content)
+    assert finished.sha256 == hashlib.sha256(content).hexdigest()
+    assert finished.posts == len(raw)
+    assert gzip.decompress(content) == b"".join(one + b"\n" for one in raw)
+
+
+@pytest.mark.parametrize("step", ["flush", "sync"])
+def test_what_was_flushed_is_there_for_others_before_the_end(tmp_path: Path, step: str) -> None:
+    """Another process reads every line, though the gzip has no end yet: so a kill -9 cannot take them."""
+    segment = begin(tmp_path)
+    segment.write([line(b"one"), line(b"two")])
+    assert segment.unflushed
+    assert segment.unsynced
+    getattr(segment, step)()
+    assert not segment.unflushed
+    assert segment.unsynced is (step == "flush")
+    assert read_by_another(segment.path) == b"one\ntwo\n"
+
+
+def test_first_and_last_post_are_told(tmp_path: Path) -> None:
+    """With the times of their arrival, in UTC."""
+    segment = begin(tmp_path)
+    segment.write([line(b"a", "11", 1_000_000_000.25)])
+    segment.write([line(b"b", "22", 1_000_000_001), line(b"c", "33", 1_000_000_002)])
+    finished = segment.finish()
+    assert (finished.first_id, finished.last_id) == ("11", "33")
+    assert finished.first_time == datetime.fromtimestamp(1_000_000_000.25, UTC)
+    assert finished.last_time == datetime.fromtimestamp(1_000_000_002, UTC)
+
+
+def test_a_segment_without_lines_is_a_whole_gzip_of_nothing(tmp_path: Path) -> None:
+    """Whoever begins one too many leaves no broken file."""
+    finished = begin(tmp_path).finish()
+    assert gzip.decompress((tmp_path / finished.file).read_bytes()) == b""
+    assert (finished.posts, finished.first_id, finished.first_time) == (0, None, None)
+
+
+def test_a_second_segment_of_the_same_second_gets_a_number(tmp_path: Path) -> None:
+    """Be the first still a segment or a capture file already; none is ever written over."""
+    first, second = begin(tmp_path), begin(tmp_path)
+    first.write([line(b"first")])
+    second.write([line(b"second")])
+    kept = first.finish()
+    third = begin(tmp_path)
+    third.write([line(b"third")])
+    names = [kept.file, second.finish().file, third.finish().file]
+    assert len(set(names)) == 3
+    assert [gzip.decompress((tmp_path / name).read_bytes()) for name in names] == [b"first\n", b"second\n", b"third\n"]
+
+
+def _race(directory: Path, start: Event) -> None:
+    start.wait()
+    for _ in range(20):
+        segment = begin(directory)
+        segment.write([line(str(os.getpid()).encode())])
+        segment.finish()
+
+
+def test_two_processes_never_write_one_file(tmp_path: Path) -> None:
+    """Names are taken exclusively: each of two racing processes has all its files, with its own line alone."""
+    context = multiprocessing.get_context("fork")
+    start = context.Event()
+    racers = [context.Process(target=_race, args=(tmp_path, start)) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+    start.set()
+    for racer in racers:
+        racer.join()
+        assert racer.exitcode == 0
+    lines = [gzip.decompress(path.read_bytes()) for path in tmp_path.iterdir()]
+    assert sorted(lines) == sorted(f"{racer.pid}\n".encode() for racer in racers for _ in range(20))
+
+
+def test_what_was_flushed_before_the_disk_is_full_stays_readable(tmp_path: Path) -> None:
+    """The write fails, and says so; the lines before it can be read."""
+    segment = begin(tmp_path)
+    segment.write([line(b"kept")])
+    segment.sync()
+    segment.write([line(os.urandom(1000).replace(b"\n", b""))])
+    with full_after(segment.size + 100), pytest.raises(OSError, match="File too large"):
+        segment.flush()
+    assert read_by_another(segment.path).startswith(b"kept\n")
+
+
+def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
+    """It is not made silently: it may be a disk that is not mounted."""
+    with pytest.raises(FileNotFoundError):
+        begin(tmp_path / "gone")
