@@ -23,7 +23,7 @@ Span = tuple[float, float]
 
 
 class Compared(NamedTuple):
-    """What came of a comparison."""
+    """What came of a comparison; `oldest` is the age in seconds that a lost post had when its connection ended."""
 
     sent: int
     kept: int
@@ -32,6 +32,7 @@ class Compared(NamedTuple):
     gaps: int
     gap_seconds: float
     outage_seconds: float
+    oldest: float
 
 
 def seconds(text: str) -> float:
@@ -104,6 +105,7 @@ def compare(
         gaps=len(gaps),
         gap_seconds=round(sum(b - a for a, b in gaps), 2),
         outage_seconds=round(sum(b - a for a, b in outages), 2),
+        oldest=round(max((_age(post, ledger) for _, post in in_gaps), default=0.0), 2),
     )
 
 
@@ -131,6 +133,12 @@ def _files_are_whole(world: World, journal: list[Entry]) -> None:
     assert not noted.keys() - {path.name for path in files}, f"capture files gone: {world}"
     leftovers = [path.name for path in world.data.iterdir() if path not in files]
     assert not leftovers, f"{leftovers} left in the data directory: {world}"
+
+
+def _age(post: str, ledger: list[Entry]) -> float:
+    sent = next(e for e in ledger if e["event"] == "post" and e["id"] == post)
+    ends = (e for e in ledger if e["event"] == "close" and e["connection"] == sent["connection"])
+    return seconds(next(ends)["time"]) - seconds(sent["time"])
 
 
 def _span(entry: Entry) -> Span:

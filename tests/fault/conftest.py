@@ -10,6 +10,8 @@ import pytest
 
 from tests.fault.world import Simulated, World
 
+_FIGURES = pytest.StashKey[list[str]]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds ``--full``."""
@@ -39,6 +41,18 @@ def is_full(config: pytest.Config) -> bool:
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether the full form was asked for."""
     return is_full(request.config)
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """Measured figures, printed at the end."""
+    return request.config.stash.setdefault(_FIGURES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints what was measured."""
+    for line in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(f"measured: {line}")
 
 
 @pytest.fixture(scope="session")
