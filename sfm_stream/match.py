@@ -71,7 +71,7 @@ class Post:
     @cached_property
     def users(self) -> dict[str, Json]:
         """The users delivered with the post, by id."""
-        return {user["id"]: user for user in self._includes.get("users") or () if "id" in user}
+        return {user["id"]: user for user in self._includes.get("users") or () if user and "id" in user}
 
     @cached_property
     def author(self) -> Json:
@@ -81,11 +81,12 @@ class Post:
     @cached_property
     def references(self) -> dict[str, str]:
         """The posts that this one answers, quotes or reposts: kind to id."""
-        return {each["type"]: each["id"] for each in _either(self.data, "referenced_tweets") or ()}
+        references = _either(self.data, "referenced_tweets") or ()
+        return {each["type"]: each["id"] for each in references if each and "type" in each and "id" in each}
 
     @cached_property
     def _posts(self) -> dict[str, Json]:
-        return {post["id"]: post for post in _either(self._includes, "tweets") or () if "id" in post}
+        return {post["id"]: post for post in _either(self._includes, "tweets") or () if post and "id" in post}
 
     @cached_property
     def original(self) -> Json:
@@ -106,7 +107,7 @@ class Post:
     def entities(self, kind: str) -> Iterator[Json]:
         """All hashtags, mentions, cashtags, urls or annotations."""
         for text in self.texts:
-            yield from (text.get("entities") or {}).get(kind) or ()
+            yield from filter(None, (text.get("entities") or {}).get(kind) or ())
 
     @cached_property
     def words(self) -> list[str]:
@@ -146,7 +147,7 @@ class Post:
         return self._tags("cashtags", "tag", "$")
 
     def _tags(self, kind: str, key: str, signs: str) -> frozenset[str]:
-        found = {str(each.get(key, "")).casefold() for each in self.entities(kind)}
+        found = {str(each[key]).casefold() for each in self.entities(kind) if each.get(key)}
         for text in self.texts:
             if "entities" not in text:
                 marked = re.findall(rf"(?<!\w)[{re.escape(signs)}](\w+)", text.get("text") or "")
@@ -192,7 +193,7 @@ class Post:
     @cached_property
     def media(self) -> frozenset[str]:
         """The kinds of media: photo, video, animated_gif; and "" for any that was not delivered."""
-        kinds = {each.get("media_key"): each.get("type", "") for each in self._includes.get("media") or ()}
+        kinds = {each.get("media_key"): each.get("type") or "" for each in self._includes.get("media") or () if each}
         keys = (key for post in self.texts for key in (post.get("attachments") or {}).get("media_keys") or ())
         found = {kinds.get(key, "") for key in keys}
         for url in self.entities("urls"):
@@ -205,23 +206,24 @@ class Post:
     def place(self) -> Json:
         """The place the post is tagged with, {} if none was delivered."""
         wanted = (self.data.get("geo") or {}).get("place_id")
-        return next((each for each in self._includes.get("places") or () if each.get("id") == wanted), {})
+        return next((each for each in self._includes.get("places") or () if each and each.get("id") == wanted), {})
 
     @cached_property
     def box(self) -> Box | None:
         """Where the post comes from (west, south, east, north): its point, else its place."""
         point = ((self.data.get("geo") or {}).get("coordinates") or {}).get("coordinates")
-        if point:
+        if point and len(point) == 2 and None not in point:
             return (point[0], point[1], point[0], point[1])
         corners = (self.place.get("geo") or {}).get("bbox")
-        return tuple(corners) if corners and len(corners) == 4 else None
+        return tuple(corners) if corners and len(corners) == 4 and None not in corners else None
 
     @cached_property
-    def contexts(self) -> frozenset[tuple[str, str]]:
+    def contexts(self) -> frozenset[tuple[str, ...]]:
         """The (domain, entity) ids that X annotated."""
         return frozenset(
-            (each.get("domain", {}).get("id", ""), each.get("entity", {}).get("id", ""))
+            tuple((each.get(part) or {}).get("id") or "" for part in ("domain", "entity"))
             for each in self.data.get("context_annotations") or ()
+            if each
         )
 
 
@@ -322,9 +324,9 @@ def _entity(term: Term) -> Test:
     wanted = tokens(term.value)
 
     def test(post: Post) -> bool:
-        names = [each.get("normalized_text", "") for each in post.entities("annotations")]
-        names += [each.get("entity", {}).get("name", "") for each in post.data.get("context_annotations") or ()]
-        return any(tokens(name) == wanted for name in names)
+        names = [each.get("normalized_text") for each in post.entities("annotations")]
+        names += [(each.get("entity") or {}).get("name") for each in post.data.get("context_annotations") or () if each]
+        return any(tokens(name) == wanted for name in names if name)
 
     return test
 

@@ -76,7 +76,13 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
         if (made := _made(envelope["data"])) is not None:
             times = [min([made, *times]), max([made, *times])]
         post = Post(envelope)
-        tags = {tag for tag, test in tests if test(post)}
+        try:
+            tags = {tag for tag, test in tests if test(post)}
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Something in it is of a type that X never sends there.
+            unreadable += 1
+            seen.discard(post_id)
+            continue
         matched.update(tags)
         distinct += bool(tags)
     span = times[1] - times[0] if times else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from sfm_stream.match import matches, tokens
+from sfm_stream.match import Post, compile_query, matches, tokens
 from sfm_stream.model import Degrees, Rule
 from sfm_stream.query import parse
 from sfm_stream.rules import TooLongError, compile_rule
@@ -146,7 +148,7 @@ def posts(draw: st.DrawFn) -> tuple[dict[str, Any], Seen]:
     return {"data": data, "includes": includes}, seen
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(rules, st.lists(posts(), min_size=1, max_size=4), st.sampled_from([40, 80, 160, 1024]))
 def test_a_post_matches_the_compiled_rules_exactly_when_it_matches_the_filter(
     rule: Rule, candidates: list[tuple[dict[str, Any], Seen]], length: int
@@ -160,6 +162,7 @@ def test_a_post_matches_the_compiled_rules_exactly_when_it_matches_the_filter(
         assert any(matches(query, envelope) for query in compiled) == wants(rule, seen)
 
 
+@settings(deadline=None)
 @given(rules)
 def test_every_compiled_rule_is_one_that_x_can_read(rule: Rule) -> None:
     """The compiler writes nothing that the parser refuses."""
@@ -167,6 +170,7 @@ def test_every_compiled_rule_is_one_that_x_can_read(rule: Rule) -> None:
         parse(value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=10), max_size=5))
 def test_no_track_entry_makes_a_rule_that_x_cannot_read(entries: list[str]) -> None:
     """Not with any sign of any script in it."""
@@ -234,24 +238,25 @@ REPOST: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "storm", "STORM", "york", "new-york", '"new york"', '"surge at new"', '"storm harbour"~5', "flood", "nws",
-        "evacuation", "harbour_report", "#flood", "@nws", "$tsla", "from:gauge", "from:1", "to:mayor", "to:2",
-        'url:"news.example.org"', "url_contains:weather/h", "url_title:report", "url_description:about",
-        "context:10.799", "context:*.799", "context:10.*", 'entity:"new york"', 'entity:"jane doe"',
-        "conversation_id:77",
-        "in_reply_to_tweet_id:70", "quotes_of_tweet_id:71", "bio:water", "bio_name:gauge", "bio_location:nyc",
-        "place:manhattan", "place:p1", "place_country:us", "bounding_box:[-75 40 -73 41]",
-        "point_radius:[-73.97 40.78 15mi]", "storm lang:en", "storm is:reply", "storm is:quote", "storm is:verified",
-        "storm -is:nullcast", "storm has:geo", "storm has:images", "storm has:media", "storm has:links",
-        "storm has:hashtags", "storm has:mentions", "storm has:cashtags", "followers_count:500",
-        "followers_count:1..900",
-        "storm tweets_count:9", 'source:"web app"', "storm sample:100", "storm -hail", "hail OR storm",
-        "(hail OR storm) surge",
-    ],
-)  # fmt: skip
+FOUND = [
+    "storm", "STORM", "york", "new-york", '"new york"', '"surge at new"', '"storm harbour"~5', "flood", "nws",
+    "evacuation", "harbour_report", "#flood", "@nws", "$tsla", "from:gauge", "from:1", "to:mayor", "to:2",
+    'url:"news.example.org"', "url_contains:weather/h", "url_title:report", "url_description:about",
+    "context:10.799", "context:*.799", "context:10.*", 'entity:"new york"', 'entity:"jane doe"',
+    "conversation_id:77",
+    "in_reply_to_tweet_id:70", "quotes_of_tweet_id:71", "bio:water", "bio_name:gauge", "bio_location:nyc",
+    "place:manhattan", "place:p1", "place_country:us", "bounding_box:[-75 40 -73 41]",
+    "point_radius:[-73.97 40.78 15mi]", "storm lang:en", "storm is:reply", "storm is:quote", "storm is:verified",
+    "storm -is:nullcast", "storm has:geo", "storm has:images", "storm has:media", "storm has:links",
+    "storm has:hashtags", "storm has:mentions", "storm has:cashtags", "followers_count:500",
+    "followers_count:1..900",
+    "storm tweets_count:9", 'source:"web app"', "storm sample:100", "storm -hail", "hail OR storm",
+    "(hail OR storm) surge",
+
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FOUND)
 def test_each_operator_finds_what_it_asks_for(text: str) -> None:
     """Every operator of X's table, on a post that has it."""
     assert matches(parse(text), ENVELOPE)
@@ -309,3 +314,28 @@ def test_words_end_where_x_ends_them() -> None:
     assert tokens("I like coca-cola!") == ["i", "like", "coca", "cola"]
     assert tokens("選挙へ行こう🗳️👍🏽") == [*"選挙へ行こう", "🗳", "👍"]
     assert tokens("e\u0301lan ÉLAN") == ["élan", "élan"]
+
+
+def parts(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where each part of an envelope lies."""
+    for key in node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
+        yield (*path, key)
+        yield from parts(node[key], (*path, key))
+
+
+@pytest.mark.parametrize("envelope", [ENVELOPE, REPOST])
+def test_a_post_that_lacks_something_is_no_error(envelope: dict[str, Any]) -> None:
+    """Any part may be missing or null: fewer fields were asked for, or X had nothing to say."""
+    queries = [compile_query(parse(text)) for text in FOUND]
+    for path in parts(envelope):
+        for lacking in ("missing", "null"):
+            changed = copy.deepcopy(envelope)
+            holder = changed
+            for key in path[:-1]:
+                holder = holder[key]
+            if lacking == "null":
+                holder[path[-1]] = None
+            else:
+                del holder[path[-1]]
+            post = Post(changed)
+            assert {test(post) for test in queries} <= {True, False}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfm_stream.query import OPERATORS, And, Not, Or, QueryError, Term, parse
@@ -116,6 +116,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join)))
 def test_no_text_brings_any_other_error(text: str) -> None:
     """Whatever a person writes, the answer is a structure or a cure."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sfm_stream.cli import cli
 from sfm_stream.query import QueryError
 from sfm_stream.trial import Trial, report, trial
 
@@ -42,8 +45,9 @@ def test_each_tag_is_counted_and_each_post_once() -> None:
 def test_what_is_no_post_does_not_stop_it() -> None:
     """Torn lines, other JSON, bad UTF-8 and repeated posts are counted; blank lines and messages are nothing."""
     odd = [b"\r\n", b'{"data":{"id":"9","te', b"\n[1]\n", b'{"data":{"id":"1","text":"\xff"}}\n', b'{"errors":[]}\n']
-    found = trial(RULES, [*POSTS, *odd, POSTS[0], b'{"data"'])
-    assert (found.posts, found.duplicates, found.unreadable, found.distinct) == (4, 1, 4, 3)
+    odd.append(post(8, "a", geo=7))
+    found = trial([*RULES, ("geo", "a has:geo bounding_box:[1 2 3 4]")], [*POSTS, *odd, POSTS[0], b'{"data"'])
+    assert (found.posts, found.duplicates, found.unreadable, found.distinct) == (4, 1, 5, 3)
 
 
 @pytest.mark.parametrize("members", [1, 3])
@@ -93,3 +97,25 @@ def test_the_report_does_not_guess() -> None:
     """No posts, or no time, no estimate."""
     assert "No estimate" in report(trial(RULES, []))
     assert "1 unreadable lines left out" in report(trial(RULES, [POSTS[0], b"{"]))
+
+
+def test_the_command_tries_a_deployed_filter(tmp_path: Path) -> None:
+    """With its settings, on a file or on standard input."""
+    settings = {
+        "kind": "filterstream",
+        "name": "weather",
+        "credential": "library",
+        "rules": [{"name": "words", "track": ["storm"]}, {"name": "more", "query": "(hail OR flood) -storm"}],
+    }
+    (tmp_path / "streams").mkdir()
+    (tmp_path / "streams" / "twitterfilter-weather.json").write_text(json.dumps(settings))
+    run = CliRunner().invoke(
+        cli,
+        ["rules", "test", "weather", "--posts", "-", "--config-dir", str(tmp_path)],
+        input=gzip.compress(b"".join(POSTS)),
+    )
+    assert run.exit_code == 0, run.output
+    assert [line.split()[:2] for line in run.output.splitlines()[1:3]] == [
+        ["sfm:weather:words", "2"],
+        ["sfm:weather:more", "1"],
+    ]
