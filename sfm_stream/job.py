@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ def become_owner(directory: Path) -> None:
 
     Import what is needed before; the owner may not be able to read where this program lies.
     """
+    # What is loaded late as a rule; the owner may not be able to.
+    import unicodedata  # noqa: F401
+
+    datetime.strptime("2014+0000", "%Y%z")
+
     os.umask(0o027)
     if os.geteuid() != 0 or not directory.is_dir() or not (owner := directory.stat().st_uid):
         return
