@@ -34,6 +34,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         window: Seconds that all rate limits are counted over.
         month: Posts in a calendar month (UTC).
         backfill: Whether ``backfill_minutes`` may be asked for.
+        replace: Whether a connection too many ends the oldest one, as one page of X says, in place of being refused.
     """
 
     rule_count: int = 1000
@@ -43,6 +44,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     window: float = 900.0
     month: int = 3_000_000
     backfill: bool = False
+    replace: bool = False
 
 
 class LiveRule(msgspec.Struct, frozen=True):

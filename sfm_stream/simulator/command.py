@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option("--month", type=click.IntRange(0), default=3_000_000, show_default=True, help="Posts in a month.")
 @click.option("--buffer", type=click.IntRange(1), help="Posts that wait for a slow reader.  [default: 20 s of --cap]")
+@click.option("--replace", is_flag=True, help="A connection too many ends the oldest, in place of a 429.")
 @click.option("--backfill", is_flag=True, help="Allow backfill_minutes, as X does for Enterprise.")
 def simulate(
     host: str,
@@ -74,6 +75,7 @@ def simulate(
     window: float,
     month: int,
     buffer: int | None,
+    replace: bool,
     backfill: bool,
 ) -> None:
     """Be X, on loopback: both streams, rules, limits and failures. The first line printed is its URL."""
@@ -109,6 +111,7 @@ def simulate(
         window=window,
         month=month,
         backfill=backfill,
+        replace=replace,
     )
     settings = Settings(keep_alive=keep_alive, cap=cap, buffer=buffer or 20 * cap)
     options = Options(

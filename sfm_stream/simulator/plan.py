@@ -32,7 +32,8 @@ Actions of any request:
 ``pass``                nothing: lets one request through
 ``refuse``              ``status`` and/or ``problem`` (`sfm_stream.simulator.problems.PROBLEMS`: rate-limit,
                         too-many-connections, usage-capped, unauthorized, ...), ``reset`` (seconds from now,
-                        as x-rate-limit-reset), ``headers``, ``body`` (any JSON in place of X's)
+                        as x-rate-limit-reset), ``headers``, ``body`` (any JSON in place of X's; with
+                        status 200 it is another answer, such as usage in its other shape)
 ``redirect``            ``location``, ``status`` (302)
 ``slow_headers``        ``seconds`` before the answer begins
 ``drop``                the TCP connection is reset before any answer

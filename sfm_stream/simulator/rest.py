@@ -13,6 +13,8 @@ from sfm_stream.simulator.apps import App
 from sfm_stream.simulator.generator import stamp
 from sfm_stream.simulator.problems import PROBLEMS, TYPES, Json, invalid_request
 
+_ENDED = "ended for the client"
+
 Answer = tuple[int, Json]
 T = TypeVar("T")
 
@@ -163,9 +165,9 @@ def end_connections(app: App, ids: list[str]) -> Answer:
     for each in ids:
         link = app.links.get(each)
         if link is not None and link.end is not None:
-            link.end("ended by the client's request")
+            link.end(_ENDED)
             # The slot is free at once; the connection's own end comes in its own time.
-            app.disconnect(link, "ended by the client's request")
+            app.disconnect(link, _ENDED)
             results.append({"uuid": each, "success": True})
         else:
             results.append({"uuid": each, "success": False, "error_message": "no live connection has this id"})

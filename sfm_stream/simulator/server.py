@@ -195,10 +195,13 @@ class Simulator:
                 return self._answer(request, app.name, 400, invalid_request(errors), headers)
             if app.month_usage() >= app.limits.month:
                 return self._refuse(request, app, "usage-capped", headers)
-            if len(app.live(endpoint)) >= app.limits.connections:
+            live = app.live(endpoint)
+            if len(live) >= app.limits.connections and not app.limits.replace:
                 return self._refuse(request, app, "too-many-connections", headers)
             if endpoint == FILTERED and not app.rules:
                 return self._refuse(request, app, "no-rules", headers)
+            if len(live) >= app.limits.connections:
+                rest.end_connections(app, [live[0].id])
             connection = Connection(request, app, endpoint, wanted, self._options.settings, self._ledger, actions)
             self._ledger.note("answer", app=app.name, method="GET", path=request.path, status=200)
             link = connection.link.id

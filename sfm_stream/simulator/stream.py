@@ -79,7 +79,7 @@ class Connection:
         self._reason: str | None = None
         self._deaf = False
         self._twice = 0
-        self._second, self._in_second = 0, 0
+        self._room, self._measured = float(settings.cap), time.monotonic()
         self._gzip: zlib._Compress | None = None
         self._last_write = 0.0
         self._linger = 0.0
@@ -91,19 +91,20 @@ class Connection:
 
     def offer(self, items: Iterable[Item]) -> None:
         """Takes the posts that match; see `sfm_stream.simulator.firehose.Taker`."""
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second, self._in_second = second, 0
+        now = time.monotonic()
+        # A second's worth may come at once, so that an uneven clock loses nothing at the very rate that is allowed.
+        self._room = min(self._room + (now - self._measured) * self._settings.cap, self._settings.cap)
+        self._measured = now
         for item in items:
             matching = self._app.matching(item.draft) if self._endpoint == FILTERED else b""
             if matching is None:
                 continue
-            self._in_second += 1
             if self._deaf:
                 self._lose("silent", 1)
-            elif self._in_second > self._settings.cap:
+            elif self._room < 1:
                 self._lose("cap", 1)
             else:
+                self._room -= 1
                 self._pending.append((item, matching))
         if len(self._pending) > self._limit:
             self._transport.abort()

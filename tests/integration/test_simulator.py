@@ -164,6 +164,25 @@ def test_a_second_connection_is_refused_until_the_first_is_ended(x: EmbeddedX) -
         list(lines)
 
 
+def test_a_second_connection_may_end_the_first_instead() -> None:
+    """As one of X's pages has it."""
+    with EmbeddedX("--replace") as x, x.stream(SAMPLE) as lines:
+        posts_of(lines, 1)
+        with x.stream(SAMPLE) as others:
+            list(lines)
+            posts_of(others, 1)
+        x.wait_for("close", reason="ended for the client")
+
+
+def test_nothing_is_lost_at_the_very_rate_that_is_allowed() -> None:
+    """250 posts a second pass the cap of 250."""
+    with EmbeddedX("--rate", "250", "--cap", "250") as x:
+        with x.stream(SAMPLE) as lines:
+            posts_of(lines, 600)
+        x.wait_for("close")
+        assert not x.ledger("lost", reason="cap")
+
+
 def test_each_post_counts_as_usage(x: EmbeddedX) -> None:
     """In both shapes of the count: the total and the days."""
     with x.stream(SAMPLE) as lines:
