@@ -27,7 +27,8 @@ _NAME = re.compile(
     r"(?P<program>[A-Za-z0-9][A-Za-z0-9_.-]*?)"
     r"-(?P<time>\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\dZ)"
     r"(_(?P<number>[1-9]\d*))?"
-    r"(?P<suffix>(\.jsonl|\.json|\.xml)?\.gz)"
+    r"(?P<suffix>(\.jsonl|\.json|\.xml)?\.gz)",
+    re.ASCII,
 )
 
 
