@@ -70,7 +70,7 @@ def damaged(raw: bytes, at: int, kind: str, seed: int) -> bytes:
 def test_complete_lines_are_kept_wherever_the_segment_ends(
     tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, kind: str, noise: int
 ) -> None:
-    """Cut off, zeroed or overwritten from any byte: what a sync reported is kept, and all else that is kept are posts."""
+    """Cut off, zeroed or overwritten from any byte: what a sync reported is kept, and all that is kept are posts."""
     directory = tmp_path_factory.mktemp("data")
     lines = posts(seed)
     path, synced = crashed(directory, lines)

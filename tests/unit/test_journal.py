@@ -1,0 +1,163 @@
+"""A program's append-only record."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfm_stream import clock, journal
+from sfm_stream.errors import StorageError
+from sfm_stream.journal import Journal, NoJournal, journal_path, read
+
+
+@contextmanager
+def full_after(size: int) -> Iterator[None]:
+    """No file of this process can grow beyond `size` bytes: a write is cut short, the next fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_an_entry_says_when_and_what(tmp_path: Path) -> None:
+    """Time, event and the given fields, of which those without a value are left out; times are written as text."""
+    path = journal_path(tmp_path, "streamsample")
+    before = clock.now()
+    at = datetime(2026, 11, 24, 20, 13, 0, 123_000, tzinfo=UTC)
+    Journal(path).write("rotate", file="a", posts=0, first_time=at, last_time=None, detail="天")
+    (line,) = path.read_bytes().splitlines()
+    entry = json.loads(line)
+    assert list(entry) == ["time", "event", "file", "posts", "first_time", "detail"]
+    assert before <= clock.parse(entry.pop("time")) <= clock.now()
+    wanted = {"event": "rotate", "file": "a", "posts": 0, "first_time": "2026-11-24T20:13:00.123Z", "detail": "天"}
+    assert entry == wanted
+
+
+def test_entries_of_several_runs_follow_each_other(tmp_path: Path) -> None:
+    """A journal is opened again without losing what it holds."""
+    for pid in (1, 2, 3):
+        Journal(tmp_path / "j").write("start", pid=pid)
+    assert [entry["pid"] for entry in read(tmp_path / "j")] == [1, 2, 3]
+
+
+def test_others_of_the_group_may_read_it_and_no_one_else(tmp_path: Path) -> None:
+    """Its mode gives the group reading, and strangers nothing."""
+    path = tmp_path / "new" / "j"
+    Journal(path)
+    assert path.stat().st_mode & 0o037 == 0
+    assert path.parent.stat().st_mode & 0o027 == 0
+
+
+@settings(max_examples=60)
+@given(st.floats(0, 1), st.booleans())
+def test_a_journal_cut_at_any_byte_is_healed(
+    tmp_path_factory: pytest.TempPathFactory, share: float, zeros: bool
+) -> None:
+    """The incomplete last line goes, and is told; every complete one stays, and the next one is whole."""
+    path = tmp_path_factory.mktemp("state") / "j"
+    before = Journal(path)
+    for number in range(5):
+        before.write("message", text="x" * number * 20)
+    raw = path.read_bytes()
+    at = round(share * len(raw))
+    path.write_bytes(raw[:at] + (b"\0" * 50 if zeros else b""))
+    whole = raw[:at].count(b"\n")
+    torn = at - (raw[:at].rfind(b"\n") + 1) + (50 if zeros else 0)
+    Journal(path).write("start", pid=7)
+    entries = list(read(path))
+    assert len(path.read_bytes().splitlines()) == len(entries)
+    assert entries[whole:-1] == [entries[whole] | {"event": "journal", "torn_bytes": torn}] * bool(torn)
+    assert [len(entry["text"]) for entry in entries[:whole]] == [number * 20 for number in range(whole)]
+    assert entries[-1]["pid"] == 7
+
+
+def test_a_torn_line_of_any_length_is_taken_off(tmp_path: Path) -> None:
+    """Also one that is longer than what is read at a time, with or without a line before it."""
+    for kept in (b"", b'{"time":"2026-01-01","event":"start"}\n'):
+        path = tmp_path / "j"
+        path.write_bytes(kept + b"x" * 200_000)
+        Journal(path)
+        assert path.read_bytes().startswith(kept)
+        assert [entry.get("torn_bytes") for entry in read(path)][-1] == 200_000
+
+
+def test_lines_that_are_damaged_are_left_out(tmp_path: Path) -> None:
+    """One bad block does not make the rest unreadable."""
+    path = tmp_path / "j"
+    entry = b'{"time":"2026-01-01T00:00:00Z","event":"%s"}\n'
+    path.write_bytes(entry % b"one" + b'\0\0\0\n[]\n"x"\n{"event":"y"}\n{"time":5\n\xff\n\n' + entry % b"two")
+    assert [entry["event"] for entry in read(path)] == ["one", "two"]
+
+
+def test_a_journal_that_does_not_exist_is_empty(tmp_path: Path) -> None:
+    """A program that never ran has no past."""
+    assert list(read(tmp_path / "none")) == []
+
+
+def test_several_threads_write_whole_lines(tmp_path: Path) -> None:
+    """No entry is lost or mixed with another."""
+    one = Journal(tmp_path / "j")
+    threads = [
+        threading.Thread(target=lambda name=name: [one.write(name, number=number) for number in range(50)])
+        for name in ("a", "b", "c", "d")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = list(read(tmp_path / "j"))
+    for name in ("a", "b", "c", "d"):
+        assert [entry["number"] for entry in entries if entry["event"] == name] == list(range(50))
+
+
+def test_another_process_reads_an_entry_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    """Nothing waits in a buffer of the writing process."""
+    path = tmp_path / "j"
+    Journal(path).write("connect")
+    assert b'"connect"' in subprocess.run(["cat", path], check=True, capture_output=True).stdout
+
+
+def test_what_a_full_disk_cut_short_swallows_no_other_entry(tmp_path: Path) -> None:
+    """The write fails with a clear error; when there is room again, the next entry stands on its own line."""
+    path = tmp_path / "j"
+    one = Journal(path)
+    one.write("start")
+    with full_after(path.stat().st_size + 20), pytest.raises(StorageError, match="cannot be written"):
+        one.write("message", text="x" * 100)
+    one.write("stop")
+    one.write("again")
+    assert [entry["event"] for entry in read(path)] == ["start", "stop", "again"]
+    assert [entry["event"] for entry in read(Journal(path).path)] == ["start", "stop", "again"]
+
+
+def test_a_state_directory_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    """It names the file; a program stops with its own exit code."""
+    (tmp_path / "journal").touch()
+    with pytest.raises(StorageError, match=r"journal/a\.jsonl: cannot be written"):
+        Journal(journal_path(tmp_path, "a"))
+
+
+def test_no_journal_forgets(tmp_path: Path) -> None:
+    """A stream that is only printed takes the same calls."""
+    NoJournal().write("start", pid=1)
+
+
+def test_every_event_that_is_written_is_in_the_table_of_events() -> None:
+    """The module's table is what people and programs read journals by."""
+    sources = [path.read_text() for path in Path(journal.__file__).parent.glob("*.py")]
+    written = {event for text in sources for event in re.findall(r'journal\.write\(\s*"([a-z]+)"', text)}
+    table = {line.split()[0] for line in (journal.__doc__ or "").splitlines() if line[:1].isalpha()}
+    assert {"rotate", "gap", "stop"} <= written <= table
