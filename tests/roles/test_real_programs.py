@@ -1,0 +1,115 @@
+"""The capture programs themselves under a real supervisord, deployed by the role, against the embedded X."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.roles.streams_host import Host, running_host
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the roles give files to root, so only root can run them")
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A host with the programs that users get, and the simulator as one of them."""
+    with running_host() as running:
+        running.write_program(f'#!/bin/sh\nexec {sys.executable} -m sfm_stream "$@"\n')
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        running.variables |= {
+            "sfm_simulator": {"port": port, "rate": 100},
+            "sfm_api_url": f"http://127.0.0.1:{port}",
+            "sfm_save_interval": 2,
+            "sfm_min_free": "0",
+        }
+        yield running
+
+
+def journal(host: Host, program: str, event: str) -> list[dict[str, Any]]:
+    """The entries of one event."""
+    path = host.here / f"state/journal/{program}.jsonl"
+    entries = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    return [entry for entry in entries if entry["event"] == event]
+
+
+def status(host: Host, program: str) -> dict[str, Any]:
+    """The live status."""
+    found: dict[str, Any] = json.loads((host.here / f"state/status/{program}.json").read_bytes())
+    return found
+
+
+def test_a_deployment_captures_and_a_second_one_disturbs_nothing(host: Host) -> None:
+    """From an inventory to growing files; a rules-only change keeps processes and connections."""
+    host.deploy().ok()
+    host.await_that(lambda: len(list((host.here / "data").glob("twitterfilter-*.jsonl.gz"))) >= 2)
+    pids = host.pids()
+    assert set(pids) == {"sfm-simulator", "twitterfilter-elections", "twitterfilter-storms"}
+    assert host.deploy().ok().changed == 0
+    host.filter("storms")["track"] = ["flood"]
+    assert host.deploy().ok().changed == 2
+    assert host.pids() == pids
+    host.await_that(lambda: journal(host, "twitterfilter-storms", "rules")[-1]["added"][0]["value"] == "flood")
+    assert len(journal(host, "twitterfilter-storms", "connect")) == 1
+
+
+def test_a_killed_program_is_back_within_seconds_and_its_gap_is_known(host: Host) -> None:
+    """What it had written is a capture file; the time without it is a gap with its cause."""
+    host.variables["sfm_save_interval"] = 3600
+    host.deploy().ok()
+    program = "twitterfilter-elections"
+    host.await_that(lambda: status(host, program)["posts_today"] > 20)
+    pid = host.pids()[program]
+    os.kill(pid, signal.SIGKILL)
+    host.await_that(lambda: host.pids().get(program, pid) != pid)
+    host.await_that(lambda: journal(host, program, "gap"))
+    (gap,) = journal(host, program, "gap")
+    assert gap["cause"] == "killed, or the machine went down"
+    assert gap["planned"] is False
+    assert journal(host, program, "salvage")[0]["posts"] > 0
+    assert host.deploy().ok().changed == 0
+
+
+def test_a_wrong_token_stops_one_program_and_the_deployment_says_why(host: Host) -> None:
+    """It is not started again and again, and the others run."""
+    host.write_program(
+        f'#!/bin/sh\ncase "$1" in simulate) set -- "$@" --app "one=$(cat {host.here}/token)";; esac\n'
+        f'exec {sys.executable} -m sfm_stream "$@"\n'
+    )
+    token = host.variables["sfm_credentials"]["one"]["bearer_token"]
+    (host.here / "token").write_text(token)
+    deployed = host.deploy()
+    assert deployed.code != 0
+    assert "X refused the credential 'two' (HTTP 401" in deployed.output
+    assert token not in deployed.output
+    host.await_that(lambda: host.programs()["twitterfilter-storms"] == "EXITED")
+    assert host.programs()["twitterfilter-elections"] == "RUNNING"
+    assert len(journal(host, "twitterfilter-storms", "start")) == 1, "it was started once"
+
+
+def test_programs_end_with_their_supervisord(host: Host) -> None:
+    """A killed supervisord leaves no orphan that holds a connection against the next one's programs."""
+    host.deploy().ok()
+    host.await_that(lambda: status(host, "twitterfilter-elections")["state"] == "connected")
+    pids = host.pids()
+    os.kill(int(host.ctl("pid")), signal.SIGKILL)
+    for pid in pids.values():
+        host.await_that(lambda pid=pid: not alive(pid))  # type: ignore[misc]
+    assert journal(host, "twitterfilter-elections", "stop")[-1]["reason"] == "supervisord is gone"
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
