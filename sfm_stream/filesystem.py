@@ -15,6 +15,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 
+from sfm_stream.durable import write_all
 from sfm_stream.errors import StorageError
 
 CHUNK = 1 << 20
@@ -66,7 +67,7 @@ class Filesystem:
         """Adds to a file, which is created where it is not there."""
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
         try:
-            _write(fd, text.encode("utf-8", "surrogateescape"))
+            write_all(fd, text.encode("utf-8", "surrogateescape"))
         finally:
             os.close(fd)
 
@@ -84,7 +85,7 @@ class Filesystem:
         self.discard(temporary)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
         try:
-            _write(fd, text.encode("utf-8", "surrogateescape"))
+            write_all(fd, text.encode("utf-8", "surrogateescape"))
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -132,7 +133,7 @@ class Filesystem:
             try:
                 while chunk := os.read(reader, CHUNK):
                     digest.update(chunk)
-                    _write(writer, chunk)
+                    write_all(writer, chunk)
                 os.fchmod(writer, status.st_mode & 0o777)
                 os.utime(writer, ns=(status.st_atime_ns, status.st_mtime_ns))
                 os.fsync(writer)
@@ -173,12 +174,6 @@ class Filesystem:
 def _temporary(path: str) -> str:
     directory, _, name = path.rpartition("/")
     return f"{directory}/.{name}{UNFINISHED}"
-
-
-def _write(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def _renameat2(source: str, target: str) -> bool:

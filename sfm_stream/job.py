@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from sfm_stream.durable import replace_file
 from sfm_stream.table import json_text
 
 
@@ -64,13 +65,8 @@ def become_owner(directory: Path) -> None:
 def keep_outcome(state_dir: Path, name: str, outcome: object) -> None:
     """Replaces ``<state dir>/<name>.json``, where status reads how the last run went; says so where it cannot."""
     path = state_dir / f"{name}.json"
-    temporary = state_dir / f".{name}.json.{os.getpid()}"
     try:
-        with temporary.open("w") as file:
-            file.write(json_text(outcome) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path, f"{json_text(outcome)}\n".encode())
     except OSError as error:
         click.echo(f"sfm-stream: {path}: the outcome cannot be kept there: {error.strerror}", err=True)
 

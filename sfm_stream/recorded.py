@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from sfm_stream import names
+from sfm_stream.journal import journal_path
 
 _EVENTS = frozenset({"rotate", "salvage"})
 
@@ -39,11 +40,6 @@ class _Line(msgspec.Struct):
     file: str = ""
     sha256: str = ""
     bytes: int = -1
-
-
-def journal_path(state_dir: Path, program: str) -> Path:
-    """Where a program's journal lies."""
-    return state_dir / "journal" / f"{program}.jsonl"
 
 
 def finished(state_dir: Path, program: str) -> Iterator[Finished]:
