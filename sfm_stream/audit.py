@@ -109,7 +109,9 @@ class Audit:
         sample: float = 100.0,
     ) -> None:
         self._data = str(data_dir)
-        self._tree = str(archive_dir or data_dir)
+        # What was sorted before there was an archive directory still lies in the data directory.
+        self._trees = list(dict.fromkeys((str(archive_dir or data_dir), self._data)))
+        self._tree = self._trees[0]
         self._state = state_dir
         self._since = f"{since:%Y/%m/%d}" if since else ""
         self._sample = sample / 100
@@ -120,30 +122,32 @@ class Audit:
         self.advance: Callable[[int], None] = lambda _count: None
         self.found = Findings(findings=[])
 
-    def days(self) -> Iterator[str]:
-        """The days to look at, in order."""
-        for day in days(self._tree):
-            if day.partition("/")[2] >= self._since:
-                yield day
-
     def count(self) -> int:
-        """How many files the manifests list, about; by their size, for a progress bar."""
+        """How many files the manifests list, for a progress bar."""
         total = 0
-        for day in self.days():
-            try:
-                with open(f"{self._tree}/{day}/{manifest.NAME}", "rb") as file:
-                    total += file.read().count(b"\n")
-            except OSError:
-                continue
+        for tree in self._trees:
+            for day in self._days(tree):
+                try:
+                    with open(f"{tree}/{day}/{manifest.NAME}", "rb") as file:
+                        total += file.read().count(b"\n")
+                except OSError:
+                    continue
         return total
 
     def run(self) -> Findings:
         """Looks at it all."""
-        if not self._since:
-            self._check_upper_levels()
-        for day in self.days():
-            self._check_day(day)
+        for tree in self._trees:
+            self._tree, self._program = tree, ""
+            if not self._since:
+                self._check_upper_levels()
+            for day in self._days(tree):
+                self._check_day(day)
         return self.found
+
+    def _days(self, tree: str) -> Iterator[str]:
+        for day in days(tree):
+            if day.partition("/")[2] >= self._since:
+                yield day
 
     def _check_upper_levels(self) -> None:
         """Nothing but the tree's own directories may lie above the days."""
@@ -227,11 +231,19 @@ class Audit:
             elif not os.path.lexists(path):
                 self._miss(path, sha256)
             self.advance(1)
-        listed = {file[3:] for file in entries}
-        for name in known:
-            if listed and name not in listed and not os.path.lexists(f"{self._data}/{name}"):
-                detail = "recorded by its program, but neither listed nor waiting in the data directory"
-                self._find("missing", f"{directory}/*/{name}", detail)
+        if entries:
+            self._check_recorded(day, set(known) - {file[3:] for file in entries})
+
+    def _check_recorded(self, day: str, unlisted: set[str]) -> None:
+        """What its program recorded, and a day's manifest lacks, must lie loose yet, or be listed in the other tree."""
+        unlisted = {name for name in unlisted if not os.path.lexists(f"{self._data}/{name}")}
+        for tree in self._trees if unlisted else []:
+            with suppress(OSError):
+                listing = manifest.read(f"{tree}/{day}/{manifest.NAME}")
+                unlisted -= {file[3:] for file in listing.entries} if listing else set()
+        for name in sorted(unlisted):
+            detail = "recorded by its program, but neither listed nor waiting in the data directory"
+            self._find("missing", f"{self._tree}/{day}/*/{name}", detail)
 
     def _recorded_of(self, day: str) -> dict[str, str]:
         """The sha256 that the program recorded of the day's files: a second witness beside the manifest."""

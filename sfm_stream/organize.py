@@ -414,7 +414,13 @@ class Organizer:
 
     def _take_up_old_days(self) -> None:
         """Gives a manifest to each day that SFM's own tool laid out; lists what lies unlisted in others, if told to."""
-        for day in days(self._tree):
+        # What was sorted before there was an archive directory still lies in the data directory.
+        for tree in dict.fromkeys((self._tree, self._data)):
+            self._tree = tree
+            self._take_up(tree)
+
+    def _take_up(self, tree: str) -> None:
+        for day in days(tree):
             if not self._adopt and os.path.exists(f"{self._tree}/{day}/{manifest.NAME}"):
                 continue
             listing = self._manifest_of(day)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def audit(data: Path, **options: object) -> Findings:
+def audit(data: Path, **options: Any) -> Findings:
     return Audit(data, None, data.parent / "state", **options).run()
 
 
@@ -156,3 +157,19 @@ def test_a_sample_reads_about_so_many(data: Path) -> None:
     verified = [audit(data, sample=50).verified for _ in range(60)]
     assert 60 < sum(verified) < 180
     assert audit(data, sample=100).verified == 4
+
+
+def test_an_archive_that_was_moved_elsewhere_later_is_looked_at_in_both_places(data: Path) -> None:
+    """A day may have been sorted half here, half there."""
+    archive = data.parent / "archive"
+    archive.mkdir()
+    late = NAME.format(day=24, minute=45)
+    (data / late).write_bytes(b"late")
+    with (data.parent / "state" / "journal" / "twitterfilter-storms.jsonl").open("a") as journal:
+        line = {"time": "2026-11-24T21:00:00Z", "event": "rotate", "file": late, "bytes": 4}
+        journal.write(json.dumps(line | {"sha256": hashlib.sha256(b"late").hexdigest()}) + "\n")
+    Organizer(data, archive, data.parent / "state").run()
+    found = Audit(data, archive, data.parent / "state").run()
+    assert (found.days, found.files, found.verified, found.faults) == (3, 5, 5, 0)
+    file(data).unlink()
+    assert kinds(Audit(data, archive, data.parent / "state").run()) == [("missing", file(data).name)]
