@@ -108,7 +108,8 @@ class Host:
         now = float(self.run("date +%s.%N"))
 
         def late() -> list[str]:
-            script = "; ".join(f"printf '%s ' {p}; cat /var/lib/sfm/state/status/{p}.json; echo" for p in wanted)
+            path = "/var/lib/sfm/state/status"
+            script = "; ".join(f"printf '%s ' {p}; cat {path}/{p}.json | tr -d '\\n'; echo" for p in wanted)
             stamps = {}
             for line in self.output(script).splitlines():
                 name, _, text = line.partition(" ")
