@@ -27,7 +27,7 @@ class Holdable(Protocol):
         """What it is held for: ``budget``, ``disk`` or nothing."""
 
     def hold(self, state: str, reason: str) -> None:
-        """Ends the connection, and makes no other."""
+        """Ends the connection, and makes no other; over a hold, it replaces that."""
 
     def release(self) -> None:
         """Goes on."""
@@ -86,6 +86,8 @@ class Guards:
             self.room = disk.room(self._data_dir, self._min_free)
 
     def _stop_spending(self, connection: Holdable, spent: Hold) -> None:
+        if self._told == spent.until and connection.held == "budget":
+            return
         until = clock.text(spent.until)
         if self._told != spent.until:
             self._told = spent.until
@@ -96,15 +98,11 @@ class Guards:
                 posts=self._meter.spent.this_month,
                 dollars=self._meter.dollars_this_month,
             )
-        if connection.held == "disk":
-            connection.release()
         connection.hold("budget", f"{spent.reason}; until {until}")
 
     def _stop_filling(self, connection: Holdable) -> None:
         if connection.held != "disk":
             self._journal.write("disk", free=self.room.free, floor=self.room.floor, action="stops")
-            if connection.held:
-                connection.release()
             connection.hold("disk", too_full(self.room))
 
     def _go_on(self, connection: Holdable, held: str) -> None:
