@@ -9,35 +9,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NoReturn
 
 import msgspec
 
 from sfm_stream.faults import nearest
+from sfm_stream.operators import VALUES, QueryError, Term, cut
+
+__all__ = ["And", "Not", "Or", "Query", "QueryError", "Term", "parse"]
 
 DEPTH = 100
 """Groups may stand in groups this deep; no rule that fits X's length has a use for more."""
-
-
-class QueryError(ValueError):
-    """A text that X would not take; the message says what to do about it."""
-
-
-class Term(msgspec.Struct, frozen=True):
-    """One operator and its value.
-
-    Attributes:
-        operator: ``word``, ``phrase``, ``near``, ``#``, ``@``, ``$``, or an operator's name without its colon.
-        value: What stands after it, without quotes and brackets.
-        numbers: Of ``near``: (distance in words,); of ``sample``: (percent,); of ``point_radius``: (longitude,
-            latitude, miles); of ``bounding_box``: (west, south, east, north) in degrees; of the ``_count``
-            operators: (least, most).
-    """
-
-    operator: str
-    value: str
-    numbers: tuple[float, ...] = ()
 
 
 class Not(msgspec.Struct, frozen=True):
@@ -60,12 +43,8 @@ class Or(msgspec.Struct, frozen=True):
 
 Query = And | Or | Not | Term
 
-HAS = ("cashtags", "geo", "hashtags", "images", "links", "media", "mentions", "video_link", "videos")
-IS = ("nullcast", "quote", "reply", "retweet", "verified")
 _NEEDS_COMPANY = frozenset({"has", "is", "lang", "sample"})
 
-_KILOMETRES_PER_MILE = 1.609344
-_NUMBER = r"[-+]?\d{1,3}(?:\.\d{1,15})?"
 _TOKEN = re.compile(r"""(?P<blank>\s+)|(?P<sign>[()])|(?P<minus>-)|(?P<quote>")|(?P<bare>[^\s()"]+)""")
 _OPERATOR = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _PHRASE = re.compile(r'"([^"]*)"(?:~(\d{1,3}))?', re.ASCII)
@@ -178,7 +157,7 @@ def _phrase(text: str, position: int) -> tuple[Term, int]:
     if match is None:
         raise QueryError('a closing " is missing')
     if not _searchable(match[1]):
-        raise QueryError(f'"{_cut(match[1])}" has nothing to look for: a letter, digit or emoji is needed')
+        raise QueryError(f'"{cut(match[1])}" has nothing to look for: a letter, digit or emoji is needed')
     if match[2] is None:
         return Term("phrase", match[1]), match.end()
     if not 1 <= int(match[2]) <= 6:
@@ -193,7 +172,7 @@ def _bare(text: str, position: int, run: str) -> tuple[Term, int]:
         return _tag(run), end
     if match := _OPERATOR.fullmatch(run):
         name, start = match[1], position + len(match[1]) + 1
-        read = _VALUES.get(name)
+        read = VALUES.get(name)
         if read is None:
             _refuse_operator(name, run)
         value, end = _value(text, start, match[2])
@@ -201,7 +180,7 @@ def _bare(text: str, position: int, run: str) -> tuple[Term, int]:
             raise QueryError(f"{name}: needs a value right after it")
         return read(name, value), end
     if ":" in run:
-        raise QueryError(f'put "{_cut(run)}" in quotes: X reads what stands before a : as an operator')
+        raise QueryError(f'put "{cut(run)}" in quotes: X reads what stands before a : as an operator')
     if run.lower() in {"and", "or"}:
         raise QueryError(
             f'{run} is no word here: a blank is AND, OR is OR; write "{run.lower()}" to look for the word itself'
@@ -209,7 +188,7 @@ def _bare(text: str, position: int, run: str) -> tuple[Term, int]:
     if run == "NOT":
         raise QueryError('NOT is no operator: write -word; write "not" to look for the word itself')
     if not _searchable(run):
-        raise QueryError(f"{_cut(run)} is nothing to look for: a letter, digit or emoji is needed")
+        raise QueryError(f"{cut(run)} is nothing to look for: a letter, digit or emoji is needed")
     return Term("word", run), end
 
 
@@ -228,121 +207,16 @@ def _value(text: str, start: int, run: str) -> tuple[str, int]:
 def _tag(run: str) -> Term:
     kind, example = {"#": (_HASHTAG, "#vote"), "@": (_MENTION, "@NWS"), "$": (_CASHTAG, "$TSLA")}[run[0]]
     if not kind.fullmatch(run):
-        raise QueryError(f'{_cut(run)} is no tag like {example}: write "{_cut(run)}" to look for the text')
+        raise QueryError(f'{cut(run)} is no tag like {example}: write "{cut(run)}" to look for the text')
     return Term(run[0], run[1:])
 
 
 def _refuse_operator(name: str, run: str) -> NoReturn:
-    hint = nearest(f"{_cut(name)}:", [f"{each}:" for each in _VALUES])
+    hint = nearest(f"{cut(name)}:", [f"{each}:" for each in VALUES])
     if hint.startswith("known"):
-        hint = f'put "{_cut(run)}" in quotes if it is text'
-    raise QueryError(f"unknown operator {_cut(name) + ':'!r}; {hint}")
+        hint = f'put "{cut(run)}" in quotes if it is text'
+    raise QueryError(f"unknown operator {cut(name) + ':'!r}; {hint}")
 
 
 def _searchable(text: str) -> bool:
     return bool(re.search(r"\w", text)) or any(unicodedata.category(each) == "So" for each in text)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _any(name: str, value: str) -> Term:
-    return Term(name, value)
-
-
-def _pattern(pattern: str, allowed: str) -> Callable[[str, str], Term]:
-    compiled = re.compile(pattern, re.ASCII)
-
-    def read(name: str, value: str) -> Term:
-        if not compiled.fullmatch(value):
-            raise QueryError(f"{name}:{_cut(value)}: {allowed}")
-        return Term(name, value)
-
-    return read
-
-
-def _one_of(known: tuple[str, ...]) -> Callable[[str, str], Term]:
-    def read(name: str, value: str) -> Term:
-        if value not in known:
-            raise QueryError(f"{name}:{_cut(value)} does not exist; {nearest(_cut(value), known)}")
-        return Term(name, value)
-
-    return read
-
-
-def _sample(name: str, value: str) -> Term:
-    if not re.fullmatch(r"0*[1-9]\d?|100", value, re.ASCII):
-        raise QueryError(f"{name}:{_cut(value)}: a whole percentage from 1 to 100 is needed")
-    return Term(name, value, (float(value),))
-
-
-def _count(name: str, value: str) -> Term:
-    match = re.fullmatch(r"(\d{1,12})(?:\.\.(\d{1,12}))?", value, re.ASCII)
-    if match is None:
-        raise QueryError(f"{name}:{_cut(value)}: a number or a range like 1000..5000 is needed")
-    least, most = float(match[1]), float(match[2]) if match[2] else float("inf")
-    if least > most:
-        raise QueryError(f"{name}:{_cut(value)}: the smaller number must come first")
-    return Term(name, value, (least, most))
-
-
-def _bounding_box(name: str, value: str) -> Term:
-    match = re.fullmatch(rf"\s*({_NUMBER})\s+({_NUMBER})\s+({_NUMBER})\s+({_NUMBER})\s*", value, re.ASCII)
-    if match is None:
-        raise QueryError(f"{name}:[west south east north] in degrees is needed, found [{_cut(value)}]")
-    west, south, east, north = (float(each) for each in match.groups())
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise QueryError(f"{name}: the order is west south east north, longitudes -180 to 180, latitudes -90 to 90")
-    return Term(name, value, (west, south, east, north))
-
-
-def _point_radius(name: str, value: str) -> Term:
-    match = re.fullmatch(rf"\s*({_NUMBER})\s+({_NUMBER})\s+(\d{{1,5}}(?:\.\d{{1,6}})?)(mi|km)\s*", value, re.ASCII)
-    if match is None:
-        raise QueryError(f"{name}:[longitude latitude 10mi] is needed (mi or km), found [{_cut(value)}]")
-    longitude, latitude, radius = float(match[1]), float(match[2]), float(match[3])
-    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90 and radius > 0):
-        raise QueryError(f"{name}: longitude -180 to 180 comes first, then latitude -90 to 90, then a radius above 0")
-    miles = radius if match[4] == "mi" else radius / _KILOMETRES_PER_MILE
-    return Term(name, value, (longitude, latitude, miles))
-
-
-_account = _pattern(r"\w{1,20}", "an account's name, without @, or its numeric id is needed")
-_id = _pattern(r"\d{1,19}", "the numeric id of a post is needed")
-
-_VALUES: dict[str, Callable[[str, str], Term]] = {
-    "bio": _any,
-    "bio_location": _any,
-    "bio_name": _any,
-    "bounding_box": _bounding_box,
-    "context": _pattern(r"(\d+|\*)\.(\d+|\*)", "domain.entity is needed, two ids, like context:10.799022225751871488"),
-    "conversation_id": _id,
-    "entity": _any,
-    "followers_count": _count,
-    "following_count": _count,
-    "from": _account,
-    "from_affiliate_of": _account,
-    "has": _one_of(HAS),
-    "in_reply_to_tweet_id": _id,
-    "is": _one_of(IS),
-    "lang": _pattern(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", "a language code like en or pt is needed"),
-    "listed_count": _count,
-    "place": _any,
-    "place_country": _pattern(r"[A-Za-z]{2}", "a country code of two letters, like US, is needed"),
-    "point_radius": _point_radius,
-    "quotes_of_tweet_id": _id,
-    "retweets_of": _account,
-    "retweets_of_tweet_id": _id,
-    "sample": _sample,
-    "source": _any,
-    "to": _account,
-    "to_affiliate_of": _account,
-    "tweets_count": _count,
-    "url": _any,
-    "url_contains": _any,
-    "url_description": _any,
-    "url_title": _any,
-}
-OPERATORS = frozenset(_VALUES)
-"""The names that may stand before a colon."""

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.match import Post, compile_query
+from sfm_stream.match import compile_query
 from sfm_stream.model import Budget
+from sfm_stream.post_view import Post
 from sfm_stream.query import parse
 
 _GZIP = b"\x1f\x8b"

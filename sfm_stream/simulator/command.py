@@ -12,7 +12,7 @@ import click
 from sfm_stream.errors import ConfigError, SfmError, UsageError
 
 if TYPE_CHECKING:
-    from sfm_stream.simulator.server import Secret
+    from sfm_stream.simulator.access import Secret
 
 
 @click.command()
@@ -138,7 +138,7 @@ def _check_loopback(host: str) -> None:
 
 
 def _read_app(text: str) -> Secret:
-    from sfm_stream.simulator.server import Secret
+    from sfm_stream.simulator.access import Secret
 
     name, equals, secret = text.partition("=")
     parts = secret.split(",")

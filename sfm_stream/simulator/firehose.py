@@ -10,7 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from sfm_stream.simulator.generator import Draft, Generator, Ids
+from sfm_stream.simulator.generator import Draft, Generator
+from sfm_stream.simulator.ids import Ids
 from sfm_stream.trial import lines
 
 TICK = 0.02
@@ -98,6 +99,25 @@ class Replay:
             items = self._items[self._position : self._position + count]
             self._position += len(items)
             taker.offer(items)
+
+
+class Feed:
+    """While it is entered, a connection is given posts: the firehose's, or those of a replay."""
+
+    def __init__(self, firehose: Firehose, taker: Taker, replay: Replay | None) -> None:
+        self._firehose, self._taker, self._replay = firehose, taker, replay
+        self._task: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        if self._replay is None:
+            self._firehose.takers.add(self._taker)
+        else:
+            self._task = asyncio.create_task(self._replay.run(self._taker))
+
+    def __exit__(self, *_: object) -> None:
+        self._firehose.takers.discard(self._taker)
+        if self._task is not None:
+            self._task.cancel()
 
 
 async def ticks(rate: float) -> AsyncIterator[int]:

@@ -7,21 +7,14 @@ are made once and sent many times under new ids, because composing one costs far
 from __future__ import annotations
 
 import random
-import zlib
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
 
-from sfm_stream.match import Post
+from sfm_stream.post_view import Post
 from sfm_stream.simulator import words
-
-Json = dict[str, Any]
+from sfm_stream.simulator.ids import Ids, stamp
+from sfm_stream.simulator.texts import Json, Text, merged, prepend, shifted
 
 ID, CREATED, UNTIL = "\ue000id", "\ue000created", "\ue000until"
 """Marks, made of a private sign that no text of ours holds."""
-
-EPOCH_MS = 1288834974657
-"""Where X's snowflake ids begin to count, in ms since 1970."""
 
 _FRESH = 512
 _POOL = 1024
@@ -44,18 +37,6 @@ class Draft:
         self.envelope = envelope
         self.post = Post(envelope)
         self.formats: dict[object, bytes] = {}
-
-
-class Ids:
-    """Snowflake ids: rising, and telling the time."""
-
-    def __init__(self) -> None:
-        self._last = 0
-
-    def next(self, now: float) -> int:
-        """An id for a post at `now` (seconds since 1970), above all before it."""
-        self._last = max((int(now * 1000) - EPOCH_MS) << 22 | 1 << 12, self._last + 1)
-        return self._last
 
 
 class Generator:
@@ -151,8 +132,8 @@ class Generator:
             data["conversation_id"] = parent["id"] if kind == "reply" else ID
             if kind == "reply":
                 data["in_reply_to_user_id"] = other["id"]
-                _prepend(data, f"@{other['username']} ", other)
-            includes = _merged(includes, {**more, "tweets": [parent]})
+                prepend(data, f"@{other['username']} ", other)
+            includes = merged(includes, {**more, "tweets": [parent]})
         return {"data": data, "includes": includes}
 
     def _repost(self, author: Json) -> Json:
@@ -164,12 +145,12 @@ class Generator:
         data["text"] = start + original["text"]
         if len(data["text"]) > 140:
             data["text"] = data["text"][:139] + "…"
-        data["entities"] = _shifted(original.get("entities", {}), len(start), len(data["text"]))
+        data["entities"] = shifted(original.get("entities", {}), len(start), len(data["text"]))
         mention = {"start": 3, "end": len(start) - 2, "username": other["username"], "id": other["id"]}
         data["entities"].setdefault("mentions", []).insert(0, mention)
         data["conversation_id"] = ID
         data["referenced_tweets"] = [{"type": "retweeted", "id": original["id"]}]
-        return {"data": data, "includes": _merged(includes, {"users": [author], "tweets": [original]})}
+        return {"data": data, "includes": merged(includes, {"users": [author], "tweets": [original]})}
 
     def _frame(self, author: Json, post_id: str, lang: str) -> tuple[Json, Json]:
         """What every post has."""
@@ -204,7 +185,7 @@ class Generator:
         """A post's own content, without what it refers to, and what that brings to the includes."""
         language = self._random.choices(words.LANGUAGES, [each.share for each in words.LANGUAGES])[0]
         data, includes = self._frame(author, post_id, language.code)
-        text = _Text(self._random.choice(language.sentences).format_map(self._slots(language)))
+        text = Text(self._random.choice(language.sentences).format_map(self._slots(language)))
         if self._chance(6):
             self._lengthen(data, text, language)
         if self._chance(30):
@@ -242,7 +223,7 @@ class Generator:
             "name": f"{pick(words.FIRST_NAMES)} {pick(words.LAST_NAMES)}",
         }
 
-    def _lengthen(self, data: Json, text: _Text, language: words.Language) -> None:
+    def _lengthen(self, data: Json, text: Text, language: words.Language) -> None:
         """A long post: the text is cut, the whole stands in note_tweet."""
         more = [self._random.choice(language.sentences).format_map(self._slots(language)) for _ in range(12)]
         data["note_tweet"] = {"text": " ".join([text.text, *more])}
@@ -260,7 +241,7 @@ class Generator:
             "status": 200,
         }
 
-    def _illustrate(self, data: Json, text: _Text, includes: Json, author: Json) -> None:
+    def _illustrate(self, data: Json, text: Text, includes: Json, author: Json) -> None:
         kind, prefix = self._random.choice(
             (("photo", 3), ("photo", 3), ("photo", 3), ("video", 7), ("animated_gif", 16))
         )
@@ -317,60 +298,3 @@ class Generator:
                 "geo": {"type": "Feature", "bbox": list(box), "properties": {}},
             }
         ]
-
-
-class _Text:
-    """A text that grows by entities, whose positions (in characters) it notes."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.entities: Json = {}
-
-    def add(self, kind: str, sign: str, value: str, key: str, **more: str) -> None:
-        start = len(self.text) + 1
-        self.text += f" {sign}{value}"
-        self.entities.setdefault(kind, []).append({"start": start, "end": len(self.text), key: value, **more})
-
-    def add_url(self, url: Json) -> None:
-        short = f"https://t.co/{zlib.crc32(url['expanded_url'].encode()):010d}"
-        start = len(self.text) + 1
-        self.text += f" {short}"
-        self.entities.setdefault("urls", []).append({"start": start, "end": len(self.text), "url": short, **url})
-
-
-def stamp(moment: float) -> str:
-    """A time as X writes it: ``2026-11-24T20:13:00.123Z``."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _moved(entities: Json, move: Callable[[Json], Json | None]) -> Json:
-    moved = {kind: [new for each in found if (new := move(each))] for kind, found in entities.items()}
-    return {kind: found for kind, found in moved.items() if found}
-
-
-def _shifted(entities: Json, by: int, length: int) -> Json:
-    """Entities of a text that now starts `by` characters later and ends at `length`; what is cut off is gone."""
-    return _moved(
-        entities,
-        lambda each: (
-            {**each, "start": each["start"] + by, "end": each["end"] + by} if each["end"] + by < length else None
-        ),
-    )
-
-
-def _prepend(data: Json, start: str, user: Json) -> None:
-    data["entities"] = _shifted(data.get("entities", {}), len(start), len(data["text"]) + len(start) + 1)
-    mention = {"start": 0, "end": len(start) - 1, "username": user["username"], "id": user["id"]}
-    data["entities"].setdefault("mentions", []).insert(0, mention)
-    data["text"] = start + data["text"]
-    data["display_text_range"] = [len(start), len(data["text"])]
-
-
-def _merged(one: Json, two: Json) -> Json:
-    """Two includes as one, without repetition."""
-    merged: Json = {}
-    for includes in (one, two):
-        for kind, found in includes.items():
-            known = merged.setdefault(kind, [])
-            known += [each for each in found if each not in known]
-    return merged

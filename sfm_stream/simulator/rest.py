@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sfm_stream.simulator.apps import App
-from sfm_stream.simulator.generator import stamp
+from sfm_stream.simulator.ids import stamp
 from sfm_stream.simulator.problems import PROBLEMS, TYPES, Json, invalid_request
 
 _ENDED = "ended for the client"

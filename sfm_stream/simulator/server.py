@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
 import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from urllib.parse import unquote
 
 import msgspec
 from aiohttp import web
 
-from sfm_stream.errors import ConfigError
-from sfm_stream.simulator import plan, rest
+from sfm_stream.simulator import actions, plan, rest
+from sfm_stream.simulator.access import Access, Secret
 from sfm_stream.simulator.apps import App, Limits
-from sfm_stream.simulator.firehose import Firehose, Item, Replay
+from sfm_stream.simulator.control import Control
+from sfm_stream.simulator.faulty import FaultyConnection
+from sfm_stream.simulator.firehose import Feed, Firehose, Item, Replay
 from sfm_stream.simulator.ledger import Ledger
 from sfm_stream.simulator.problems import Json, invalid_request, refusal
-from sfm_stream.simulator.stream import FILTERED, SAMPLE, Connection, Settings
+from sfm_stream.simulator.stream import FILTERED, SAMPLE, Settings
 from sfm_stream.simulator.wire import read_wanted
 
-CONTROL = "/_simulator"
 _LARGE = 64 * 1024 * 1024
 
 Handler = Callable[[App, web.Request], Awaitable[tuple[int, Json]]]
-
-
-class Secret(msgspec.Struct, frozen=True):
-    """An app that may connect: its token, and the pair that gives the token."""
-
-    name: str
-    token: str
-    pair: tuple[str, str] | None = None
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +58,7 @@ class Simulator:
         self._options = options
         self._ledger = ledger
         self._plan = plan.Plan(steps)
-        self._apps: dict[str, App] = {each.token: App(each.name, options.limits) for each in options.secrets}
+        self._access = Access(options.secrets, options.limits)
         self._firehose = Firehose(options.rate, options.seed, remember=options.limits.backfill)
         self._replays: dict[tuple[str, str], Replay] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,10 +83,7 @@ class Simulator:
             often = max(limit, limits.connects) if limits.connects > Limits().connects else limit
             add(method, path, self._rest(endpoint, often, handler))
         add("POST", "/oauth2/token", self._token)
-        add("POST", f"{CONTROL}/plan", self._set_plan)
-        add("GET", f"{CONTROL}/plan", self._get_plan)
-        add("GET", f"{CONTROL}/ledger", self._get_ledger)
-        add("GET", f"{CONTROL}/state", self._get_state)
+        Control(self._plan, self._ledger, self._state).add_to(application)
         add("*", "/{rest:.*}", self._not_found)
         application.on_startup.append(self._start)
         application.on_shutdown.append(self._stop)
@@ -111,22 +96,12 @@ class Simulator:
     async def _stop(self, _: web.Application) -> None:
         for task in self._tasks:
             task.cancel()
-        for app in self._apps.values():
+        for app in self._access.apps():
             for link in list(app.links.values()):
                 if link.end is not None:
                     link.end("server shutdown")
 
-    # --- Who asks ------------------------------------------------------------------------------------------------
-
-    def _app(self, request: web.Request) -> App | None:
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not token.strip():
-            return None
-        token = token.strip()
-        if token not in self._apps and not self._options.secrets:
-            name = f"app-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
-            self._apps[token] = App(name, self._options.limits)
-        return self._apps.get(token)
+    # --- Answers -------------------------------------------------------------------------------------------------
 
     def _answer(
         self,
@@ -149,21 +124,21 @@ class Simulator:
         return self._answer(request, app.name, status, body, headers)
 
     async def _fault(
-        self, request: web.Request, app: str, action: plan.Action, headers: dict[str, str]
+        self, request: web.Request, app: str, action: actions.Action, headers: dict[str, str]
     ) -> web.StreamResponse | None:
         """Does what a plan has for before an answer; the answer, if that is it."""
         match action:
-            case plan.SlowHeaders(seconds=seconds):
+            case actions.SlowHeaders(seconds=seconds):
                 await asyncio.sleep(seconds)
-            case plan.Refuse(status=wanted, problem=problem, reset=reset, headers=more, body=body):
+            case actions.Refuse(status=wanted, problem=problem, reset=reset, headers=more, body=body):
                 status, usual = refusal(problem, wanted)
                 extra = {**headers, **more}
                 if reset is not None:
                     extra |= {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(time.time() + reset))}
                 return self._answer(request, app, status, usual if body is None else body, extra, "refuse")
-            case plan.Redirect(location=location, status=status):
+            case actions.Redirect(location=location, status=status):
                 return self._answer(request, app, status, None, {"location": location}, "redirect")
-            case plan.Drop():
+            case actions.Drop():
                 self._ledger.note("answer", app=app, method=request.method, path=request.path, status=0, fault="drop")
                 if request.transport is not None:
                     held = request.transport.get_extra_info("socket")
@@ -178,12 +153,12 @@ class Simulator:
 
     def _stream(self, endpoint: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            app = self._app(request)
+            app = self._access.app(request.headers.get("Authorization", ""))
             if app is None:
                 return self._answer(request, "", *refusal("unauthorized", None))
             allowed, headers = app.count(endpoint, app.limits.connects)
-            actions = list(self._plan.take(endpoint, request.method, app.name))
-            for action in actions:
+            due = list(self._plan.take(endpoint, request.method, app.name))
+            for action in due:
                 if answer := await self._fault(request, app.name, action, headers):
                     return answer
             if not allowed:
@@ -202,7 +177,7 @@ class Simulator:
                 return self._refuse(request, app, "no-rules", headers)
             if len(live) >= app.limits.connections:
                 rest.end_connections(app, [live[0].id])
-            connection = Connection(request, app, endpoint, wanted, self._options.settings, self._ledger, actions)
+            connection = FaultyConnection(request, app, endpoint, wanted, self._options.settings, self._ledger, due)
             self._ledger.note("answer", app=app.name, method="GET", path=request.path, status=200)
             link = connection.link.id
             self._ledger.note("open", connection=link, app=app.name, endpoint=endpoint, backfill=minutes)
@@ -224,13 +199,13 @@ class Simulator:
             message = "The `backfill_minutes` query parameter is not available to this account"
         return minutes, [{"parameters": {"backfill_minutes": [text]}, "message": message}] if message else []
 
-    def _feeding(self, app: App, endpoint: str, connection: Connection) -> _Feed:
+    def _feeding(self, app: App, endpoint: str, connection: FaultyConnection) -> Feed:
         if self._options.recorded is None:
-            return _Feed(self._firehose, connection, None)
+            return Feed(self._firehose, connection, None)
         replay = self._replays.setdefault(
             (app.name, endpoint), Replay(self._options.recorded, self._options.rate, loop=self._options.loop)
         )
-        return _Feed(self._firehose, connection, replay)
+        return Feed(self._firehose, connection, replay)
 
     # --- Other endpoints -----------------------------------------------------------------------------------------
 
@@ -238,7 +213,7 @@ class Simulator:
         self, endpoint: str, limit: int, handler: Handler
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            app = self._app(request)
+            app = self._access.app(request.headers.get("Authorization", ""))
             if app is None:
                 return self._answer(request, "", *refusal("unauthorized", None))
             allowed, headers = app.count(f"{request.method} {endpoint}", limit)
@@ -288,12 +263,8 @@ class Simulator:
         for action in self._plan.take("token", request.method, ""):
             if answer := await self._fault(request, "", action, {}):
                 return answer
-        pair = _basic(request.headers.get("Authorization", ""))
+        token = self._access.token(request.headers.get("Authorization", ""))
         form = await request.post()
-        secrets = self._options.secrets
-        token = next((each.token for each in secrets if pair and each.pair == pair), None)
-        if pair and not secrets:
-            token = f"AAAAAAAAAAAAAAAAAAAAA{hashlib.sha256(':'.join(pair).encode()).hexdigest()}"
         if form.get("grant_type") != "client_credentials":
             error = {"code": 170, "label": "forbidden_missing_parameter", "message": "Missing required parameter: grant_type"}  # fmt: skip  # noqa: E501
             return self._answer(request, "", 403, {"errors": [error]})
@@ -305,61 +276,14 @@ class Simulator:
     async def _not_found(self, request: web.Request) -> web.StreamResponse:
         return self._answer(request, "", *refusal("not-found", None))
 
-    # --- Control -------------------------------------------------------------------------------------------------
-
-    async def _set_plan(self, request: web.Request) -> web.Response:
-        """Puts a new plan in place of the old one, or with ``?append=true`` after it."""
-        try:
-            steps = plan.read_plan(await request.read(), "plan")
-        except ConfigError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        kept = self._plan.steps if request.query.get("append", "").lower() == "true" else []
-        self._plan.steps = [*kept, *steps]
-        return web.json_response({"steps": len(self._plan.steps)})
-
-    async def _get_plan(self, _: web.Request) -> web.Response:
-        """How many steps are left."""
-        return web.json_response({"steps": len(self._plan.steps)})
-
-    async def _get_ledger(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._ledger.read(), content_type="application/x-ndjson")
-
-    async def _get_state(self, _: web.Request) -> web.Response:
+    def _state(self) -> Json:
+        """How things are, for tests."""
         apps = {
             app.name: {
                 "rules": [rule.shown() for rule in app.rules.values()],
                 "connections": [link.shown() for link in app.links.values()],
                 "usage": app.month_usage(),
             }
-            for app in self._apps.values()
+            for app in self._access.apps()
         }
-        return web.json_response({"apps": apps, "made": self._firehose.made, "steps": len(self._plan.steps)})
-
-
-class _Feed:
-    """While it is entered, a connection is given posts."""
-
-    def __init__(self, firehose: Firehose, connection: Connection, replay: Replay | None) -> None:
-        self._firehose, self._connection, self._replay = firehose, connection, replay
-        self._task: asyncio.Task[None] | None = None
-
-    def __enter__(self) -> None:
-        if self._replay is None:
-            self._firehose.takers.add(self._connection)
-        else:
-            self._task = asyncio.create_task(self._replay.run(self._connection))
-
-    def __exit__(self, *_: object) -> None:
-        self._firehose.takers.discard(self._connection)
-        if self._task is not None:
-            self._task.cancel()
-
-
-def _basic(header: str) -> tuple[str, str] | None:
-    """The consumer key and secret of a Basic authorization."""
-    kind, _, coded = header.partition(" ")
-    with suppress(binascii.Error, UnicodeDecodeError):
-        key, colon, secret = base64.b64decode(coded).decode().partition(":")
-        if kind.lower() == "basic" and colon and key and secret:
-            return unquote(key), unquote(secret)
-    return None
+        return {"apps": apps, "made": self._firehose.made, "steps": len(self._plan.steps)}

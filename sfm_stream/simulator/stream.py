@@ -1,19 +1,14 @@
-"""One streaming connection: posts as lines, keep-alives, limits, and what a plan makes go wrong.
+"""One streaming connection: posts as lines, keep-alives, limits.
 
-It writes to the transport itself, below aiohttp's response, since most faults are ones that no server would commit on
-purpose. A post counts as sent, in the ledger and against the app's usage, when the operating system has taken
-the whole line; what was matched but not sent by the end is noted as lost. (Of posts lost as ``broken off``
-the client may still have got some: the connection ended while they were being written.)
+It writes to the transport itself, below aiohttp's response, since most of the faults that `sfm_stream.simulator.faulty`
+adds are ones that no server would commit on purpose. A post counts as sent, in the ledger and against the app's usage,
+when the operating system has taken the whole line; what was matched but not sent by the end is noted as lost. (Of posts
+lost as ``broken off`` the client may still have got some: the connection ended while they were being written.)
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import json
-import socket
-import struct
-import termios
 import time
 import zlib
 from collections import deque
@@ -23,16 +18,14 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
-from sfm_stream.simulator import plan
+from sfm_stream.simulator import actions
 from sfm_stream.simulator.apps import App
 from sfm_stream.simulator.firehose import Item
 from sfm_stream.simulator.ledger import Ledger
-from sfm_stream.simulator.problems import TYPES, disconnect_message
 from sfm_stream.simulator.wire import Wanted, line
 
 FILTERED, SAMPLE = "filtered_stream", "sample_stream"
 _BATCH = 500
-_RESET_PATIENCE = 5.0
 _END_PATIENCE = 2.0
 
 
@@ -50,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     buffer: int = 5000
 
 
-class _Ended(Exception):  # noqa: N818 - not an error: how a connection's loop is left
+class Ended(Exception):  # noqa: N818 - not an error: how a connection's loop is left
     """The connection is to end, for the reason given."""
 
 
@@ -65,14 +58,14 @@ class Connection:
         wanted: Wanted,
         settings: Settings,
         ledger: Ledger,
-        actions: Iterable[plan.Action],
+        due: Iterable[actions.Action],
     ) -> None:
         assert request.transport is not None  # noqa: S101 - the client was there a moment ago
         self._transport: asyncio.Transport = request.transport
         self._writer = request.writer
         self._app, self._endpoint, self._wanted = app, endpoint, wanted
         self._settings, self._ledger = settings, ledger
-        self._actions = deque(actions)
+        self._actions = deque(due)
         self._limit = settings.buffer
         self._pending: deque[tuple[Item, bytes]] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -154,7 +147,7 @@ class Connection:
                     await self._send()
                 else:
                     await self._rest()
-        except _Ended as end:
+        except Ended as end:
             reason = str(end)
             self._transport.close()
         except ConnectionError:
@@ -178,22 +171,24 @@ class Connection:
     async def _head(self, headers: dict[str, str]) -> None:
         """Sends the status line and headers, at once."""
         head = {"content-type": "application/json; charset=utf-8", "transfer-encoding": "chunked", **headers}
-        early = [each for each in self._actions if isinstance(each, plan.Gzip | plan.ContentType | plan.Linger)]
+        early = [
+            each for each in self._actions if isinstance(each, actions.Gzip | actions.ContentType | actions.Linger)
+        ]
         for action in early:
             self._actions.remove(action)
             self._note_fault(action)
             match action:
-                case plan.Linger(seconds=seconds):
+                case actions.Linger(seconds=seconds):
                     self._linger = seconds
-                case plan.Gzip():
+                case actions.Gzip():
                     self._gzip = zlib.compressobj(wbits=31)
                     head["content-encoding"] = "gzip"
-                case plan.ContentType(value=value, body=body):
+                case actions.ContentType(value=value, body=body):
                     head["content-type"] = value
                     self._write_head(head)
                     await self._write(body.encode())
                     self._transport.write(b"0\r\n\r\n")
-                    raise _Ended("plan: content_type")
+                    raise Ended("plan: content_type")
         self._write_head(head)
         await self._flush()
 
@@ -257,7 +252,7 @@ class Connection:
     def _check_end(self) -> None:
         if self._reason is not None:
             self._finish()
-            raise _Ended(self._reason)
+            raise Ended(self._reason)
 
     def _finish(self) -> None:
         """The last HTTP chunk."""
@@ -289,20 +284,7 @@ class Connection:
                 timer.cancel()
         self._check_end()
 
-    async def _silence(self, seconds: float | None, *, keep_alives: bool) -> None:
-        """Delivers no posts; those that come meanwhile are lost."""
-        self._lose("silent", len(self._pending))
-        self._pending.clear()
-        self._deaf = True
-        until = None if seconds is None else time.monotonic() + seconds
-        while until is None or time.monotonic() < until:
-            if keep_alives:
-                await self._rest()
-            else:
-                await self._sleep(None if until is None else until - time.monotonic())
-        self._deaf = False
-
-    # --- What goes wrong -----------------------------------------------------------------------------------------
+    # --- What a plan does ----------------------------------------------------------------------------------------
 
     async def _act(self) -> None:
         """Does what the plan has for this moment."""
@@ -311,118 +293,10 @@ class Connection:
             self._note_fault(action)
             await self._do(action)
 
-    def _note_fault(self, action: plan.Action) -> None:
-        if not isinstance(action, plan.Pass):
+    def _note_fault(self, action: actions.Action) -> None:
+        if not isinstance(action, actions.Pass):
             name = action.__struct_config__.tag
             self._ledger.note("fault", connection=self.link.id, action=name, posts=self.sent)
 
-    async def _do(self, action: plan.Action) -> None:
-        match action:
-            case plan.Close(finish=finish):
-                if finish:
-                    self._finish()
-                raise _Ended("plan: close")
-            case plan.CloseMidLine():
-                item, matching = await self._next()
-                text = self._line(item, matching)
-                await self._write(text[: len(text) // 2])
-                self._ledger.note("message", connection=self.link.id, kind="torn", id=item.id)
-                raise _Ended("plan: close_mid_line")
-            case plan.Reset():
-                await self._reset()
-            case plan.Stall(seconds=seconds):
-                await self._silence(seconds, keep_alives=False)
-            case plan.KeepAlivesOnly(seconds=seconds):
-                await self._silence(seconds, keep_alives=True)
-            case plan.Dribble():
-                await self._dribble(action)
-            case plan.DisconnectMessage(kind=kind, close=close):
-                await self._write(json.dumps(disconnect_message(kind)).encode() + b"\r\n")
-                self._ledger.note("message", connection=self.link.id, kind="disconnect")
-                if close:
-                    self._finish()
-                    raise _Ended("plan: disconnect_message")
-            case plan.Inject():
-                await self._inject(action)
-            case plan.Duplicate(posts=posts):
-                self._twice += posts
-            case plan.Shuffle(posts=posts):
-                while len(self._pending) < posts:
-                    await self._rest()
-                first = [self._pending.popleft() for _ in range(posts)]
-                self._pending.extendleft(first)
-            case plan.DeleteRules():
-                gone = len(self._app.rules)
-                self._app.rules.clear()
-                self._app.apply_rules()
-                self._ledger.note("rules", app=self._app.name, added=0, deleted=gone, by="plan")
-            case plan.ForeignRule(value=value, tag=tag):
-                self._app.add_rules([(value, tag)], commit=True)
-                self._app.apply_rules()
-                self._ledger.note("rules", app=self._app.name, added=1, deleted=0, by="plan")
-            case _:
-                pass
-
-    async def _next(self) -> tuple[Item, bytes]:
-        """The next post, waited for if need be."""
-        while not self._pending:
-            await self._rest()
-        return self._pending.popleft()
-
-    async def _reset(self) -> None:
-        """Resets the connection once the client's side has acknowledged every byte, so that the ledger stays true."""
-        held: socket.socket = self._transport.get_extra_info("socket")
-        until = time.monotonic() + _RESET_PATIENCE
-        while time.monotonic() < until:
-            unsent = struct.unpack("i", fcntl.ioctl(held.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
-            if not unsent:
-                break
-            await asyncio.sleep(0.01)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
-        raise _Ended("plan: reset")
-
-    async def _dribble(self, action: plan.Dribble) -> None:
-        item, matching = await self._next()
-        text = self._line(item, matching)
-        self._deaf = True
-        wanted = len(text) if action.bytes is None else min(action.bytes, len(text))
-        for index in range(wanted):
-            await self._write(text[index : index + 1])
-            until = time.monotonic() + action.every
-            while (left := until - time.monotonic()) > 0:
-                await self._sleep(left)
-        self._deaf = False
-        if wanted < len(text):
-            self._ledger.note("message", connection=self.link.id, kind="torn", id=item.id)
-            await self._silence(None, keep_alives=False)
-        self._ledger.posts(self.link.id, [item.id])
-        self.sent += 1
-        self._app.consume(1)
-
-    async def _inject(self, action: plan.Inject) -> None:
-        """Sends an odd line; those made of a post wait for one."""
-        error = {"title": "Field Hydration Failure", "type": f"{TYPES}field-hydration-failure", "detail": "Try again.",
-                 "field": "note_tweet"}  # fmt: skip
-        odd = {
-            "unknown": b'{"system_notice":{"code":7,"text":"maintenance tonight"}}',
-            "errors": json.dumps({"errors": [error]}).encode(),
-            "not-json": b"<html>502 Bad Gateway</html>",
-            "blank": b"",
-            "raw": action.text.encode(errors="surrogateescape"),
-        }
-        if action.what in odd:
-            await self._write(odd[action.what] + b"\r\n")
-            self._ledger.note("message", connection=self.link.id, kind=action.what)
-            return
-        item, matching = await self._next()
-        text = self._line(item, matching)
-        if action.what == "errors-beside-data":
-            text = text.rstrip(b"\r\n")[:-1] + b',"errors":[%b]}\r\n' % json.dumps(error).encode()
-        elif action.what == "long":
-            text = text.replace(b'"text":"', b'"text":"' + b"x" * action.size, 1)
-        else:
-            await self._write(text.replace(b'"text":"', b'"text":"\xff\xfe ', 1))
-            self._ledger.note("message", connection=self.link.id, kind="invalid-utf8", id=item.id)
-            return
-        await self._deliver([(item.id, text)])
+    async def _do(self, action: actions.Action) -> None:
+        """Does one thing; here, nothing ever goes wrong."""

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from sfm_stream.fields import PUBLIC
-from sfm_stream.simulator.generator import CREATED, EPOCH_MS, ID, UNTIL, Draft, Json, stamp
+from sfm_stream.simulator.generator import CREATED, ID, UNTIL, Draft
+from sfm_stream.simulator.ids import EPOCH_MS, stamp
+from sfm_stream.simulator.texts import Json
 
 _DEFAULT = {
     "tweet": ("edit_history_tweet_ids", "id", "text"),

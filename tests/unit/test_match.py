@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from sfm_stream.match import Post, compile_query, matches, tokens
+from sfm_stream.match import compile_query, matches
 from sfm_stream.model import Degrees, Rule
+from sfm_stream.post_view import Post, tokens
 from sfm_stream.query import parse
 from sfm_stream.rules import TooLongError, compile_rule
 
