@@ -61,7 +61,7 @@ _KINDS = {
     "path": (str, "a path is"),
     "str": (str, "text is"),
 }
-_TEXT_FOR = {bool: re.compile("(?i)true|false|yes|no"), int: re.compile("[0-9]+")}
+_TEXT_FOR = {"bool": re.compile("(?i)true|false|yes|no"), "int": re.compile("[0-9]+")}
 """What ``--extra-vars name=value`` makes of these is text, and the roles take it."""
 
 
@@ -187,7 +187,7 @@ def _wrong_kind(where: str, value: object, option: Mapping[str, Any]) -> Iterato
     found = "found a value" if option.get("no_log") else f"found {show(value)}"
     if value is None and option.get("default") is None:
         return
-    if isinstance(value, str) and _TEXT_FOR.get(kind, re.compile("(?!)")).fullmatch(value):
+    if isinstance(value, str) and (text := _TEXT_FOR.get(option.get("type", "str"))) and text.fullmatch(value):
         return
     if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
         yield f"{where}: {found}; {needed} needed"

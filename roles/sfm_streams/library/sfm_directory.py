@@ -184,7 +184,7 @@ class Plan(NamedTuple):
     orphans: list[str]
 
 
-class _Module(AnsibleModule):
+class _Module(AnsibleModule):  # type: ignore[misc]
     """Keeps contents out of the host's system log and out of the result, secret or not."""
 
     def _log_invocation(self) -> None:
@@ -306,7 +306,7 @@ class Directory:
         if not any(vital.fullmatch(name) for name in self.wanted):
             raise RefusedError(
                 f"{self.path}: the list of files is empty, and {', '.join(lost)} would be removed; "
-                "nothing was changed. Say allow_empty if that is meant"
+                "nothing was changed. If that is meant, say so: allow_empty, which for streams is sfm_filters: []"
             )
 
     def _result(self, plan: Plan, litter: list[str], foreign: list[str], found: dict[str, Wanted]) -> dict[str, Any]:

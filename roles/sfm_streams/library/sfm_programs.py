@@ -310,7 +310,9 @@ class Deployment:
         deadline = time.monotonic() + RELOAD_SECONDS
         while True:
             live = processes(self.supervisor, self.ours)
-            self.unconfirmed = [name for name in self.plan.reloaded if self._has_old_settings(live[name])]
+            self.unconfirmed = [
+                name for name in self.plan.reloaded if name in live and self._has_old_settings(live[name])
+            ]
             if not self.unconfirmed or time.monotonic() > deadline:
                 return
             time.sleep(0.25)
@@ -343,8 +345,8 @@ class Deployment:
         """The live programs of ours, once none of them is in the middle of stopping."""
         deadline = time.monotonic() + 20
         while True:
-            live = processes(self.supervisor, self.ours)
-            if all(each["statename"] != "STOPPING" for each in live.values()) or time.monotonic() > deadline:
+            live: dict[str, Process] = processes(self.supervisor, self.ours)
+            if time.monotonic() > deadline or all(each["statename"] != "STOPPING" for each in live.values()):
                 return live
             time.sleep(0.25)
 
@@ -380,7 +382,7 @@ class Deployment:
             return "supervisor does not have it"
         if name in self.plan.respected:
             return ""
-        state = process["statename"]
+        state: str = process["statename"]
         if state in ("STARTING", "BACKOFF", "STOPPING") or (state == "STOPPED" and not process["start"]):
             return None
         if state != "RUNNING":

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 SECONDS = 60
 """A call that stops a program waits for it, as long as its stopwaitsecs allow."""
-RESTART_SECONDS = 10
+RESTART_SECONDS = 5
 """How long a supervisord that is just restarting may be out of reach."""
 RUNNING_STATE = 1
 
