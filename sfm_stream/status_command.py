@@ -77,7 +77,7 @@ def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool) 
     if not stream.active:
         return ("inactive", "", True) if not alive else ("running", "it should not run: deploy again", False)
     if live is None:
-        return "dead", "it has never run", False
+        return ("starting", "", False) if alive else ("dead", "it has never run", False)
     if not alive:
         if live.state == "stopped":
             return "stopped", live.detail, False

@@ -1,0 +1,169 @@
+"""The live status of programs, and the lock on their names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sfm_stream import status
+from sfm_stream.errors import LockedError, StorageError
+from sfm_stream.status import Lock, Status, is_alive, read, read_all, status_path, write
+
+PROGRAM = "twitterfilter-storms"
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+HOLDER = """
+import sys
+from pathlib import Path
+from sfm_stream.status import Lock
+
+lock = Lock(Path(sys.argv[1]), sys.argv[2])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def held_by_another(state_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-c", HOLDER, str(state_dir), PROGRAM]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def some(**changes: object) -> Status:
+    return msgspec.structs.replace(Status(program=PROGRAM, pid=7, since=NOON), **changes)
+
+
+def test_a_status_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    """It is one JSON object, that any tool reads."""
+    live = some(state="connected", last_byte=NOON, buffer=5, segment="x.part", dollars=0.25, detail="天")
+    write(tmp_path, live)
+    assert read(tmp_path, PROGRAM) == live
+    assert msgspec.json.decode(status_path(tmp_path, PROGRAM).read_bytes())["last_byte"] == "2026-11-24T12:00:00Z"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 20, b"{}", b'{"program": 5', b"[]"])
+def test_a_status_that_cannot_be_read_is_none(tmp_path: Path, content: bytes | None) -> None:
+    """A power cut may leave anything; a reader goes on."""
+    path = status_path(tmp_path, PROGRAM)
+    path.parent.mkdir()
+    if content is not None:
+        path.write_bytes(content)
+    assert read(tmp_path, PROGRAM) is None
+    assert list(read_all(tmp_path)) == []
+
+
+def test_a_status_of_another_version_is_read(tmp_path: Path) -> None:
+    """With more fields, or fewer."""
+    path = status_path(tmp_path, PROGRAM)
+    path.parent.mkdir()
+    path.write_bytes(b'{"program": "p", "pid": 1, "since": "2026-11-24T12:00:00Z", "new": [1]}')
+    assert read(tmp_path, PROGRAM) == Status(program="p", pid=1, since=NOON)
+
+
+def test_all_programs_that_ever_ran_are_listed(tmp_path: Path) -> None:
+    """By name; on a new host there are none."""
+    assert list(read_all(tmp_path)) == []
+    for program in ("b", "a"):
+        write(tmp_path, some(program=program))
+    assert [live.program for live in read_all(tmp_path)] == ["a", "b"]
+
+
+def test_readers_never_see_half_a_status(tmp_path: Path) -> None:
+    """However often it is replaced while they read."""
+    write(tmp_path, some())
+    done = threading.Event()
+
+    def replace() -> None:
+        for number in range(100):
+            write(tmp_path, some(detail="x" * number * 10))
+        done.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    while not done.is_set():
+        assert read(tmp_path, PROGRAM) is not None
+    writer.join()
+
+
+def test_a_name_is_held_by_one_process_alone(tmp_path: Path) -> None:
+    """The second is told who holds it; when that one is dead, even by kill -9, the name is free."""
+    with held_by_another(tmp_path) as holder:
+        with pytest.raises(LockedError, match=rf"{PROGRAM}: another process \(pid {holder.pid}\)"):
+            Lock(tmp_path, PROGRAM)
+        assert is_alive(tmp_path, PROGRAM)
+        Lock(tmp_path, "twitterfilter-other")
+        holder.kill()
+        holder.wait()
+        assert not is_alive(tmp_path, PROGRAM)
+        lock = Lock(tmp_path, PROGRAM)
+        assert (tmp_path / "lock" / f"{PROGRAM}.lock").read_text() == str(os.getpid())
+        assert is_alive(tmp_path, PROGRAM)
+        del lock
+
+
+def test_a_child_that_outlives_a_program_does_not_hold_its_name(tmp_path: Path) -> None:
+    """The lock is not handed down."""
+    lock = Lock(tmp_path, PROGRAM)
+    child = subprocess.Popen(["sleep", "60"])
+    os.close(lock._descriptor)
+    try:
+        assert not is_alive(tmp_path, PROGRAM)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_whoever_looks_disturbs_neither_a_start_nor_a_live_program(tmp_path: Path) -> None:
+    """A program starts while others ask again and again whether it lives, and keeps its name."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            is_alive(tmp_path, PROGRAM)
+
+    lookers = [threading.Thread(target=look) for _ in range(2)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(20):
+            os.close(Lock(tmp_path, PROGRAM)._descriptor)
+        with held_by_another(tmp_path), pytest.raises(LockedError):
+            Lock(tmp_path, PROGRAM)
+    finally:
+        ended.set()
+        for looker in lookers:
+            looker.join()
+
+
+def test_a_program_that_never_ran_is_not_alive(tmp_path: Path) -> None:
+    """And asking leaves no trace."""
+    assert not is_alive(tmp_path, PROGRAM)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_directory_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    """It names the file."""
+    (tmp_path / "lock").touch()
+    with pytest.raises(StorageError, match=r"lock/twitterfilter-storms\.lock: cannot be written"):
+        Lock(tmp_path, PROGRAM)
+
+
+def test_status_files_are_for_the_group_alone(tmp_path: Path) -> None:
+    """As everything in the state directory."""
+    write(tmp_path, some())
+    assert status.status_path(tmp_path, PROGRAM).stat().st_mode & 0o037 == 0

@@ -1,0 +1,136 @@
+"""The command `status`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sfm_stream import clock
+from sfm_stream.model import Rule, Stream
+from sfm_stream.status import Lock, Status, write
+from sfm_stream.status_command import SILENT, Report, report
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
+
+
+def live(state: str, **changes: object) -> Status:
+    status = Status(program=STREAM.program, pid=7, since=NOON, state=state, last_byte=NOON)
+    return msgspec.structs.replace(status, **changes)
+
+
+def judged(status: Status | None, *, alive: bool, active: bool = True, later: float = 0) -> Report:
+    stream = msgspec.structs.replace(STREAM, active=active)
+    return report(stream, status, NOON + timedelta(seconds=later), alive=alive)
+
+
+def test_a_connected_stream_is_well() -> None:
+    """As long as something comes every now and then."""
+    found = judged(live("connected", detail="d"), alive=True, later=SILENT)
+    assert (found.state, found.note, found.well) == ("connected", "d", True)
+
+
+def test_a_connection_from_which_nothing_comes_is_not_well() -> None:
+    """X sends something every 20 seconds."""
+    found = judged(live("connected"), alive=True, later=SILENT + 1)
+    assert (found.state, found.well) == ("silent", False)
+    assert found.note == "nothing has come for 31 s"
+
+
+@pytest.mark.parametrize("state", ["starting", "connecting", "waiting", "budget", "disk"])
+def test_a_stream_that_is_not_connected_is_not_well(state: str) -> None:
+    """Its own words say why."""
+    found = judged(live(state, detail="why"), alive=True)
+    assert (found.state, found.note, found.well) == (state, "why", False)
+
+
+@pytest.mark.parametrize("state", ["starting", "connecting", "connected", "waiting", "budget", "disk"])
+def test_a_process_that_is_gone_without_a_word_is_dead(state: str) -> None:
+    """Whatever it said last."""
+    found = judged(live(state), alive=False)
+    assert (found.state, found.well) == ("dead", False)
+    assert "killed" in found.note
+
+
+def test_a_stopped_stream_says_why() -> None:
+    """It should run."""
+    found = judged(live("stopped", detail="X refused the credential"), alive=False)
+    assert (found.state, found.note, found.well) == ("stopped", "X refused the credential", False)
+
+
+def test_a_stream_that_never_ran_is_not_well() -> None:
+    """Nobody started it."""
+    assert judged(None, alive=False).note == "it has never run"
+
+
+def test_a_stream_that_has_only_just_been_started_is_starting() -> None:
+    """It lives, and has not yet said anything."""
+    found = judged(None, alive=True)
+    assert (found.state, found.well) == ("starting", False)
+
+
+def test_an_inactive_stream_is_well_as_long_as_it_does_not_run() -> None:
+    """A process that the settings no longer want is left over."""
+    assert judged(live("stopped"), alive=False, active=False).well
+    assert judged(None, alive=False, active=False).state == "inactive"
+    found = judged(live("connected"), alive=True, active=False)
+    assert (found.state, found.well) == ("running", False)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    (tmp_path / "streams").mkdir()
+    for name, active in (("storms", True), ("spare", False)):
+        stream = msgspec.structs.replace(STREAM, name=name, active=active, state_dir=str(tmp_path / "state"))
+        (tmp_path / "streams" / f"{stream.program}.json").write_bytes(msgspec.json.encode(stream))
+    return tmp_path
+
+
+def run(host: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sfm_stream", "status", "--config-dir", str(host), *options]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+
+
+def test_the_table_shows_every_stream_and_the_exit_code_that_one_is_ill(host: Path) -> None:
+    """3, and which one, on standard error."""
+    done = run(host)
+    assert done.returncode == 3
+    assert done.stderr == "sfm-stream: not well: twitterfilter-storms\n"
+    spare, storms = done.stdout.splitlines()[1:]
+    assert spare.split()[:2] == ["twitterfilter-spare", "inactive"]
+    assert storms.split()[:2] == ["twitterfilter-storms", "dead"]
+    assert storms.endswith("it has never run")
+
+
+def test_all_well_exits_with_0_and_numbers_in_their_columns(host: Path) -> None:
+    """Looking at a live program does not disturb it."""
+    now = clock.now()
+    lock = Lock(host / "state", STREAM.program)
+    write(host / "state", live("connected", since=now, last_byte=now, last_post=now, posts_today=1234, dollars=6.17))
+    done = run(host)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"1234", "$6.17", "connected"} <= set(done.stdout.splitlines()[2].split())
+    del lock
+
+
+def test_scripts_get_json_and_the_same_exit_code(host: Path) -> None:
+    """Nothing but JSON on standard output, nothing on standard error."""
+    write(host / "state", live("waiting", detail="HTTP 503"))
+    done = run(host, "--json")
+    assert (done.returncode, done.stderr) == (3, "")
+    spare, storms = json.loads(done.stdout)
+    assert (spare["state"], spare["well"], spare["live"]) == ("inactive", True, None)
+    assert (storms["state"], storms["live"]["detail"]) == ("dead", "HTTP 503")
+
+
+def test_a_host_without_streams_says_so(tmp_path: Path) -> None:
+    """That is no fault."""
+    done = run(tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"No streams in {tmp_path}.\n")
