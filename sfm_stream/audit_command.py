@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sfm_stream import clock
 from sfm_stream.job import become_owner, count, keep_outcome, place_options
-from sfm_stream.table import duration, json_option, json_text, progress, render, size, stamp
+from sfm_stream.table import duration, json_option, json_text, progress, render, size
 
 if TYPE_CHECKING:
     from sfm_stream.audit import Findings
@@ -46,7 +47,7 @@ def audit(
     if not tree.is_dir():
         raise UsageError(f"{tree}: no such directory; name the archive with --dir or --archive-dir")
     become_owner(data_dir)
-    begun = datetime.now(UTC)
+    begun = clock.now()
     work = Audit(data_dir, archive_dir, state_dir, since=since.date() if since else None, sample=sample)
     with progress("Verifying", work.count) as advance:
         work.advance = advance
@@ -70,8 +71,8 @@ def audit(
 def _report(found: Findings, begun: datetime) -> dict[str, object]:
     import msgspec
 
-    seconds = round((datetime.now(UTC) - begun).total_seconds(), 3)
-    return {"time": stamp(begun), "seconds": seconds} | msgspec.structs.asdict(found)
+    seconds = round((clock.now() - begun).total_seconds(), 3)
+    return {"time": clock.text(begun), "seconds": seconds} | msgspec.structs.asdict(found)
 
 
 def _print(found: Findings, seconds: float) -> None:

@@ -125,28 +125,13 @@ class Filesystem:
         """
         temporary = _temporary(target)
         self.discard(temporary)
-        reader = os.open(source, os.O_RDONLY)
         try:
-            status = os.fstat(reader)
-            digest = hashlib.sha256()
-            writer = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                while chunk := os.read(reader, CHUNK):
-                    digest.update(chunk)
-                    write_all(writer, chunk)
-                os.fchmod(writer, status.st_mode & 0o777)
-                os.utime(writer, ns=(status.st_atime_ns, status.st_mtime_ns))
-                os.fsync(writer)
-                # Out of the page cache, so that it is the disk that is read.
-                os.posix_fadvise(writer, 0, 0, os.POSIX_FADV_DONTNEED)
-                if hash_file(writer) != digest.hexdigest():
-                    raise StorageError(f"{target}: what was written reads back differently; check that disk")
-            finally:
-                os.close(writer)
-        finally:
-            os.close(reader)
+            digest = _copy_verified(source, temporary, target)
+        except OSError:
+            self.discard(temporary)  # the disk may be full
+            raise
         self.rename(temporary, target)
-        return digest.hexdigest()
+        return digest
 
     def remove(self, path: str) -> None:
         """Removes a file."""
@@ -169,6 +154,30 @@ class Filesystem:
                 continue
             for path in group:
                 _fsync(path)
+
+
+def _copy_verified(source: str, temporary: str, target: str) -> str:
+    reader = os.open(source, os.O_RDONLY)
+    try:
+        status = os.fstat(reader)
+        digest = hashlib.sha256()
+        writer = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            while chunk := os.read(reader, CHUNK):
+                digest.update(chunk)
+                write_all(writer, chunk)
+            os.fchmod(writer, status.st_mode & 0o777)
+            os.utime(writer, ns=(status.st_atime_ns, status.st_mtime_ns))
+            os.fsync(writer)
+            # Out of the page cache, so that it is the disk that is read.
+            os.posix_fadvise(writer, 0, 0, os.POSIX_FADV_DONTNEED)
+            if hash_file(writer) != digest.hexdigest():
+                raise StorageError(f"{target}: what was written reads back differently; check that disk")
+        finally:
+            os.close(writer)
+    finally:
+        os.close(reader)
+    return digest.hexdigest()
 
 
 def _temporary(path: str) -> str:

@@ -15,12 +15,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from sfm_stream import clock
 from sfm_stream.errors import ConfigError, StorageError
 from sfm_stream.model import Credential
 
@@ -100,7 +101,7 @@ def record(state_dir: Path, program: str, raw: bytes, now: datetime | None = Non
         known = list(_decode(old))
         if known and known[-1].sha256 == digest:
             return False
-        line = msgspec.json.encode(Version(time=now or datetime.now(UTC), sha256=digest, settings=settings)) + b"\n"
+        line = msgspec.json.encode(Version(time=now or clock.now(), sha256=digest, settings=settings)) + b"\n"
         # A line that a crash cut short stays alone on its line.
         _append(path, line if not old or old.endswith(b"\n") else b"\n" + line)
     except OSError as error:

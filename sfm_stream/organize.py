@@ -129,7 +129,7 @@ class Organizer:
         tell: Gets one line for each thing done (True) or found (False: worth telling always).
 
     Attributes:
-        advance: Gets the number of loose files dealt with, now and then.
+        advance: Gets the number of files dealt with, now and then.
         outcome: What has been done so far.
     """
 
@@ -156,6 +156,16 @@ class Organizer:
         self._first_pass = True
         self._told: set[str] = set()
         self.outcome = Outcome(findings=[])
+
+    def count(self) -> int:
+        """How many files there are to move or to list, for a progress bar."""
+        with os.scandir(self._data) as entries:
+            files = sum(names.parse(entry.name) is not None for entry in entries)
+        for tree in dict.fromkeys((self._tree, self._data)):
+            for day in days(tree):
+                if not os.path.exists(f"{tree}/{day}/{manifest.NAME}"):
+                    files += len(day_files(f"{tree}/{day}"))
+        return files
 
     def run(self) -> Outcome:
         """Does it all.
@@ -445,6 +455,7 @@ class Organizer:
         for file in files:
             path = f"{directory}/{file}"
             read = self._read(path)
+            self.advance(1)
             if read is None:
                 if path in self._told and self.outcome.waiting > waiting:
                     return None

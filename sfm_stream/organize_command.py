@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sfm_stream import clock
 from sfm_stream.job import become_owner, count, keep_outcome, place_options
-from sfm_stream.table import duration, json_option, json_text, printable, progress, render, size, stamp
+from sfm_stream.table import duration, json_option, json_text, printable, progress, render, size
 
 if TYPE_CHECKING:
     from sfm_stream.organize import Organizer, Outcome
@@ -40,7 +41,7 @@ def organizedata(
     from sfm_stream.organize import KEPT_FINDINGS, Organizer
 
     become_owner(data_dir)
-    begun = datetime.now(UTC)
+    begun = clock.now()
 
     def tell(line: str, detail: bool) -> None:
         # What was found comes in a table at the end, but there may be more of it than that shows.
@@ -51,7 +52,7 @@ def organizedata(
     outcome, exit_code = organizer.outcome, 0
     error: StorageError | None = None
     try:
-        _run(organizer, data_dir, quiet=verbose or as_json)
+        _run(organizer, quiet=verbose or as_json or not data_dir.is_dir())
         exit_code = FindingsError.exit_code if outcome.faults else 0
     except StorageError as problem:
         error, exit_code = problem, problem.exit_code
@@ -73,34 +74,21 @@ def organizedata(
         raise FindingsError(f"{count(outcome.faults, 'thing needs', 'things need')} a look")
 
 
-def _run(organizer: Organizer, data_dir: Path, *, quiet: bool) -> None:
+def _run(organizer: Organizer, *, quiet: bool) -> None:
     if quiet:
         organizer.run()
         return
-    with progress("Moving", lambda: _loose(data_dir)) as advance:
+    with progress("Sorting", organizer.count) as advance:
         organizer.advance = advance
         organizer.run()
-
-
-def _loose(data_dir: Path) -> int:
-    """How many capture files lie loose."""
-    import os
-
-    from sfm_stream import names
-
-    try:
-        with os.scandir(data_dir) as entries:
-            return sum(names.parse(entry.name) is not None for entry in entries)
-    except OSError:
-        return 0
 
 
 def _report(outcome: Outcome, error: Exception | None, begun: datetime) -> dict[str, Any]:
     import msgspec
 
     return {
-        "time": stamp(begun),
-        "seconds": round((datetime.now(UTC) - begun).total_seconds(), 3),
+        "time": clock.text(begun),
+        "seconds": round((clock.now() - begun).total_seconds(), 3),
         "error": str(error) if error else None,
     } | msgspec.structs.asdict(outcome)
 

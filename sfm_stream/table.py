@@ -122,12 +122,6 @@ def moment(when: datetime | float | None) -> str:
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def stamp(when: datetime | None = None) -> str:
-    """A time for a machine, as journals have it: ``2026-11-24T20:13:00.123Z``; now, where none is given."""
-    when = (when or datetime.now(UTC)).astimezone(UTC)
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z"
-
-
 @contextmanager
 def progress(label: str, length: int | Callable[[], int]) -> Iterator[Callable[[int], None]]:
     """Shows how far a long piece of work is; yields what to call with each number of steps done.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import pty
 import random
 import signal
 import subprocess
@@ -226,6 +228,21 @@ def test_a_person_reads_what_was_done(month: Path) -> None:
     assert len(real.stdout.splitlines()) == 3
     assert real.stdout.splitlines()[-1].startswith("2,000 files (6.9 KB) moved in")
     assert real.stderr == "sfm-stream: 1 thing needs a look\n"
+
+
+def test_a_bar_shows_the_way_on_a_terminal(month: Path) -> None:
+    """And only there: results go to standard output, where no bar disturbs them."""
+    ours, theirs = pty.openpty()
+    result = subprocess.run(organizedata(month), stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux tells the end of a terminal by an error
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    os.close(ours)
+    assert b"Sorting" in shown
+    assert b"100%" in shown
+    assert result.stdout.startswith(b"2,000 files")
 
 
 def test_wrong_places_are_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -79,12 +80,17 @@ def test_a_copy_keeps_bytes_times_and_mode(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target"]
 
 
-def test_a_full_disk_leaves_the_source(tmp_path: Path) -> None:
-    """The error names the place; the file is where it was."""
-    Path(tmp_path, "source").write_bytes(b"x")
-    with pytest.raises(OSError, match="No space left on device"):
-        Filesystem().append("/dev/full", "x")
-    assert Path(tmp_path, "source").exists()
+def test_a_copy_that_does_not_fit_leaves_the_source_and_nothing_else(tmp_path: Path) -> None:
+    """What was written of it does not go on filling the disk."""
+    (tmp_path / "source").write_bytes(b"x" * 3_000_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            Filesystem().copy(f"{tmp_path}/source", f"{tmp_path}/target")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 def test_many_paths_are_synced_at_once_and_few_one_by_one(tmp_path: Path) -> None:
