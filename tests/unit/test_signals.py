@@ -39,7 +39,9 @@ def running(script: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def output_of(process: subprocess.Popen[str]) -> str:
-    out, _ = process.communicate(timeout=20)
+    assert process.stdout is not None
+    out = process.stdout.read()
+    process.wait()
     return out
 
 
