@@ -108,6 +108,11 @@ class Connection(threading.Thread):
             self._changed.set()
 
     @property
+    def under_way(self) -> bool:
+        """Whether there is a connection, or one is being made."""
+        return self.connected_since is not None or self.state == "connecting"
+
+    @property
     def held(self) -> str | None:
         """The state that `hold` asked for, until `release`."""
         hold = self._hold
@@ -196,6 +201,9 @@ class Connection(threading.Thread):
         server_time = _server_time(headers)
         self._own_connects.append(server_time or now)
         del self._own_connects[:-10]
+        if self._outage is not None:
+            # Before the connect: killed between the two, a program's next start knows how far the gap was told.
+            self._gap(self._outage, now)
         self._journal.write(
             "connect",
             endpoint=self._endpoint,
@@ -203,8 +211,6 @@ class Connection(threading.Thread):
             attempts=self._attempts,
             backfill_minutes=self._minutes,
         )
-        if self._outage is not None:
-            self._gap(self._outage, now)
         self._outage = None
         self._attempts = self._posts = self._tokens_tried = 0
         self._told = ""
