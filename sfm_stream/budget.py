@@ -30,6 +30,8 @@ class Spent(msgspec.Struct, kw_only=True):
         this_month: Posts in that month.
         held_until: Until when the burst breaker keeps the stream stopped.
         held_for: Why.
+        segment: The file that posts went into last.
+        of_segment: How many of that file's posts are counted here.
     """
 
     day: str = ""
@@ -38,6 +40,8 @@ class Spent(msgspec.Struct, kw_only=True):
     this_month: int = 0
     held_until: datetime | None = None
     held_for: str = ""
+    segment: str = ""
+    of_segment: int = 0
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -83,6 +87,17 @@ class Meter:
             self.spent.held_for = f"{self._in_minute} posts in a minute, of {self._budget.per_minute} allowed"
             self._minute.clear()
             self._in_minute = 0
+
+    def catch_up(self, segment: str, posts: int, time: datetime) -> None:
+        """Counts what a kill kept from being counted: a segment of so many posts, last written at `time`, was left."""
+        missed = posts - (self.spent.of_segment if self.spent.segment == segment else 0)
+        if missed > 0:
+            self._turn(time)
+            if self.spent.day == f"{time:%Y-%m-%d}":
+                self.spent.today += missed
+            if self.spent.month == f"{time:%Y-%m}":
+                self.spent.this_month += missed
+        self.spent.segment, self.spent.of_segment = segment, posts
 
     def hold(self, time: datetime) -> Hold | None:
         """Why and until when no more posts may be taken; None while they may."""

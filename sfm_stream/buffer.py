@@ -52,6 +52,12 @@ class Buffer:
         return self._size
 
     @property
+    def oldest(self) -> float | None:
+        """When the line arrived that has waited longest, in seconds since 1970; None where none waits."""
+        with self._lock:
+            return self._lines[0].time if self._lines else None
+
+    @property
     def count(self) -> int:
         """Lines held, and lines dropped that `overflow` has not told yet."""
         with self._lock:

@@ -39,6 +39,10 @@ class Sink(Protocol):
     def current(self) -> str | None:
         """The name of the file being written."""
 
+    @property
+    def posts(self) -> int:
+        """How many posts went into it."""
+
 
 class Files:
     """Writes segments of one program, and finishes each in time: by its age even when nothing arrives, or by its size.
@@ -69,6 +73,11 @@ class Files:
     def current(self) -> str | None:
         """The name of the segment."""
         return self._segment.path.name if self._segment else None
+
+    @property
+    def posts(self) -> int:
+        """The posts in the segment."""
+        return self._segment.posts if self._segment else 0
 
     def write(self, lines: Sequence[Line]) -> None:
         """Appends lines to the segment, after beginning one where there is none."""
@@ -125,6 +134,7 @@ class Printed:
     """Prints each line on standard output, as SFM did without ``--save``."""
 
     current: str | None = None
+    posts = 0
 
     def write(self, lines: Sequence[Line]) -> None:
         """Prints lines at once, for whoever reads a pipe."""

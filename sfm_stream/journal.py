@@ -22,7 +22,7 @@ budget       reason, until, posts, dollars
 disk         free, floor, action
 settings     fault: settings that were not taken up
 journal      torn_bytes: an incomplete last line of this file, taken off at start
-stop         reason, planned
+stop         reason, planned, unwritten (since when posts arrived that could not be written any more)
 ===========  =======================================================================================
 """
 

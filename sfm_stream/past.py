@@ -68,7 +68,8 @@ def _after(entry: dict[str, Any], outage: Outage | None) -> Outage | None:
         last_byte = entry.get("last_byte")
         return Outage(start=clock.parse(last_byte) if last_byte else at, cause=reason, planned=planned)
     if entry["event"] == "stop" and (outage is None or outage.planned):
-        return Outage(start=outage.start if outage else at, cause=f"stopped: {reason}", planned=planned)
+        start = min(at, clock.parse(entry["unwritten"])) if "unwritten" in entry else at
+        return Outage(start=outage.start if outage else start, cause=f"stopped: {reason}", planned=planned)
     return outage
 
 
@@ -76,4 +77,6 @@ def _killed(state_dir: Path, program: str, connected_at: datetime) -> Outage:
     """The last sign of life is in the status, which the next process carries on until it has connected."""
     before = status.read(state_dir, program)
     start = max(connected_at, before.last_byte) if before and before.last_byte else connected_at
+    if before and before.unwritten:
+        start = min(start, before.unwritten)
     return Outage(start=start, cause="killed, or the machine went down")

@@ -16,12 +16,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from sfm_stream import __version__, clock, history, journal, past, salvage, status
+from sfm_stream import __version__, clock, history, journal, past, recorded, salvage, status
 from sfm_stream.budget import Meter
 from sfm_stream.buffer import Buffer
 from sfm_stream.capture import Files, Printed, Sink
@@ -29,6 +29,7 @@ from sfm_stream.connection import DRAIN, Connection
 from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
 from sfm_stream.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.model import Budget, Credential, Stream
+from sfm_stream.names import PART
 from sfm_stream.segment import Line
 from sfm_stream.signals import Signals
 from sfm_stream.supervised import STEADY, Supervision
@@ -159,7 +160,9 @@ class Recorder:
         self._lock = status.Lock(self._state_dir, program)
         before = past.read(self._state_dir, program)
         if (last := status.read(self._state_dir, program)) is not None:
-            self._live.last_post, self._live.last_byte = last.last_post, last.last_byte
+            self._live.last_post = last.last_post
+            # Killed again before it connects, the next start must know since when posts are lost.
+            self._live.last_byte = min(filter(None, (last.last_byte, last.unwritten)), default=None)
             self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
         self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
         self._record_settings()
@@ -178,6 +181,7 @@ class Recorder:
         try:
             self._data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._wait_for_room()
+            self._adopt()
             flushed = [self._salvage(path) for path in salvage.leftovers(self._data_dir, stream.program)]
             probe = self._data_dir / f".{stream.program}.probe"
             probe.touch(mode=0o640)
@@ -203,10 +207,21 @@ class Recorder:
             self._signals.wait(DISK_CHECK)
             self._guards.measure()
 
+    def _adopt(self) -> None:
+        """Journals the files that a kill kept from being journaled: between its new name and the entry there is one."""
+        files = salvage.finished(self._data_dir, self._stream.program)
+        known = recorded.look_up(self._state_dir, self._stream.program, set(files)) if files else {}
+        for name in sorted(files.keys() - known.keys()):
+            found = salvage.examine(files[name])
+            self._journal.write("salvage", segment=f"{name}{PART}", **msgspec.structs.asdict(found))
+            if self._meter.spent.segment == f"{name}{PART}":
+                self._meter.catch_up(f"{name}{PART}", found.posts, found.lost_after)
+
     def _salvage(self, path: Path) -> datetime:
         saved = salvage.salvage(path)
         log.warning("salvaged %s: %d posts, and %d bytes were torn", path.name, saved.posts, saved.torn_bytes)
         self._journal.write("salvage", segment=path.name, **msgspec.structs.asdict(saved))
+        self._meter.catch_up(path.name, saved.posts, saved.lost_after)
         return saved.lost_after
 
     def _receive(self, line: bytes, post: str) -> None:
@@ -248,7 +263,7 @@ class Recorder:
         """Keeps the guards and the live status, about once a second or when the state has changed."""
         connection.tick()
         live, now = self._live, time.monotonic()
-        if now < self._due and live.state == connection.state:
+        if now < self._due and live.state == connection.state and live.segment == self._sink.current:
             return
         self._due = now + TICK
         if self._supervision.gone:
@@ -266,14 +281,20 @@ class Recorder:
         live.dollars = self._meter.dollars_this_month
         live.segment = self._sink.current
         live.buffer, live.buffer_high = self._buffer.size, self._buffer.high_water
+        live.unwritten = self._unwritten()
         live.free, live.floor = self._guards.room.free >> 20 << 20, self._guards.room.floor
         content = msgspec.json.encode(live)
         if content == self._written:
             return
         self._written = content
         if self._save:
-            status.write(self._state_dir, live)
-            self._meter.save()
+            if isinstance(self._sink, Files):
+                self._meter.spent.segment, self._meter.spent.of_segment = live.segment or "", self._sink.posts
+            try:
+                status.write(self._state_dir, live)
+                self._meter.save()
+            except OSError as error:
+                raise _storage_error(error, self._state_dir) from error
         elif self._stream.budget != Budget():
             # Printed posts cost as much; whoever may not write the counters prints all the same.
             with suppress(OSError):
@@ -297,15 +318,20 @@ class Recorder:
         """Writes what is still under way, for a bounded time."""
         connection.stop()
         deadline = time.monotonic() + DRAIN * 1.4
-        while connection.connected_since is not None and connection.is_alive() and time.monotonic() < deadline:
+        # A connection that is just being made counts, too: X may grant it, and send posts.
+        while connection.under_way and connection.is_alive() and time.monotonic() < deadline:
             self._signals.wait(0.02)
             connection.tick()
             self._write_lines()
         while self._buffer.size:
             self._write_lines()
 
+    def _unwritten(self) -> datetime | None:
+        oldest = self._buffer.oldest
+        return clock.milliseconds(datetime.fromtimestamp(oldest, UTC)) if oldest else None
+
     def _leave(self, reason: str, *, planned: bool) -> None:
-        self._journal.write("stop", reason=reason, planned=planned)
+        self._journal.write("stop", reason=reason, planned=planned, unwritten=self._unwritten())
         log.log(logging.INFO if planned else logging.ERROR, "stopped: %s", reason)
         self._live.state, self._live.detail, self._live.since = "stopped", reason, clock.now()
         self._live.connected_since = None

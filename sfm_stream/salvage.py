@@ -64,6 +64,36 @@ def leftovers(directory: Path, program: str) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
+def finished(directory: Path, program: str) -> dict[str, Path]:
+    """The capture files of a program that still lie where it wrote them, by name."""
+    found = {path.name: names.parse(path.name) for path in directory.glob(f"{program}-*{names.SUFFIX}")}
+    return {name: directory / name for name, parsed in found.items() if parsed and parsed.program == program}
+
+
+def examine(path: Path) -> Salvaged:
+    """What a capture file holds, in the words of a salvage.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    kept = _Kept()
+    for _ in kept.complete_lines(_readable(path)):
+        pass
+    status = path.stat()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    return Salvaged(
+        file=path.name,
+        posts=kept.posts,
+        bytes=status.st_size,
+        torn_bytes=kept.torn,
+        first_id=look(kept.first).data.id or None,
+        last_id=look(kept.last).data.id or None,
+        sha256=digest.hexdigest(),
+        lost_after=datetime.fromtimestamp(status.st_mtime, UTC),
+    )
+
+
 def salvage(path: Path) -> Salvaged:
     """Turns the segment at `path` into a capture file beside it.
 

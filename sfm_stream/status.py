@@ -38,6 +38,7 @@ class Status(msgspec.Struct, kw_only=True):
         segment: The file being written.
         buffer: Bytes that wait to be written.
         buffer_high: The most that ever waited.
+        unwritten: When the line arrived that has waited longest: were the program killed, posts since then were lost.
         today: What the credential consumed today, of `per_day`.
         this_month: The same of the month, of `per_month`.
         dollars: The price of this month's posts.
@@ -60,6 +61,7 @@ class Status(msgspec.Struct, kw_only=True):
     segment: str | None = None
     buffer: int = 0
     buffer_high: int = 0
+    unwritten: datetime | None = None
     today: int = 0
     per_day: int | None = None
     this_month: int = 0
