@@ -148,7 +148,7 @@ def _span(entry: Entry) -> Span:
 def _open_end(journal: list[Entry]) -> list[Span]:
     """The outage that lasts at the end of the journal, after its last disconnect."""
     last = [entry for entry in journal if entry["event"] in {"connect", "disconnect"}][-1:]
-    if last and last[0]["event"] == "disconnect" and not last[0]["planned"]:
+    if last and last[0]["event"] == "disconnect":
         return [(seconds(last[0]["last_byte"]), float("inf"))]
     return []
 

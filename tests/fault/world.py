@@ -167,7 +167,8 @@ class World:
 
         def found() -> Entry | None:
             status = self.status()
-            return status if status.get("state") == state and words in status.get("detail", "") else None
+            alive = status.get("pid") == self.processes[-1].process.pid
+            return status if alive and status.get("state") == state and words in status.get("detail", "") else None
 
         return until(found, "status", state, words, "in", self)
 
@@ -268,6 +269,11 @@ class Running:
             raise AssertionError(f"still runs {PROMPT} s after SIGTERM: {self.world}") from None
         assert code == 0, f"left with {code}: {self.world}"
         return time.monotonic() - begun
+
+    def send_term_and_wait(self, patience: float) -> None:
+        """Asks it to stop where the disk is too slow for an end in time, and sees that it ends with 0."""
+        self.send(signal.SIGTERM)
+        assert self.left(patience) == 0, str(self.world)
 
     def left(self, patience: float = PATIENCE) -> int:
         """Waits for its end, and returns its exit code."""
