@@ -1,7 +1,7 @@
 """organizedata beside a bare rename loop, in one run: how much the care costs.
 
     python benchmarks/organize.py [--files 10000] [--rounds 7] [--bytes 1000] [--old]
-    python benchmarks/organize.py --memory [--files 1000000]
+    python benchmarks/organize.py --memory [--files 1000000] [--batch 20000]
 
 The first prints the time of each, round by round, and the median of the ratios. Both sort
 the same files of two programs over a month, whose journals name their sha256; `--old`
@@ -24,7 +24,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sfm_stream import names
+from sfm_stream import names, organize
 from sfm_stream.organize import Organizer
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -93,15 +93,13 @@ def compare(files: int, size: int, rounds: int, journals: bool) -> float:
     return statistics.median(ratios)
 
 
-def peak(files: int) -> int:
+def peak(files: int, batch: int) -> int:
     """Peak resident memory in kilobytes of a process that sorts so many files."""
     top = Path(tempfile.mkdtemp(dir=Path.cwd()))
     try:
         fill(top / "data", top / "state", files, 0, journals=True)
-        run = subprocess.run(
-            [sys.executable, __file__, "--one", str(top)], stdout=subprocess.PIPE, text=True, check=True
-        )
-        return int(run.stdout)
+        command = [sys.executable, __file__, "--one", str(top), "--batch", str(batch)]
+        return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
     finally:
         shutil.rmtree(top)
 
@@ -114,14 +112,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--old", action="store_true")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--batch", type=int, default=organize.BATCH_FILES)
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
+        organize.BATCH_FILES = options.batch
         Organizer(options.one / "data", None, options.one / "state").run()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     elif options.memory:
         for files in ((options.files or 1_000_000) // 10, options.files or 1_000_000):
-            print(f"{files} files: {peak(files) / 1024:.0f} MB resident at most")
+            print(f"{files} files: {peak(files, options.batch) / 1024:.0f} MB resident at most")
     else:
         ratio = compare(options.files or 10_000, options.bytes, options.rounds, not options.old)
         print(f"median ratio {ratio:.2f}")

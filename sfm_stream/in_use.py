@@ -25,12 +25,16 @@ QUIET = 1800.0
 Twice the usual interval at which a stream's file is finished.
 """
 
+RECENT = 5.0
+"""Seconds for which what /proc showed is good enough."""
+
 
 class Writers:
-    """Tells which files are being written. What /proc shows is read once in the life of an object."""
+    """Tells which files are being written."""
 
     def __init__(self) -> None:
-        self._open: set[tuple[int, int]] | None = None
+        self._open: set[tuple[int, int]] = set()
+        self._looked = -RECENT
         self._saw_all = True
         # The kernel sends SIGIO to a lease's holder when somebody opens the file meanwhile; unheeded, that would kill.
         with suppress(ValueError):  # not in the main thread: then whoever runs us has seen to it
@@ -47,8 +51,8 @@ class Writers:
 
     def _seems_written(self, fd: int) -> bool:
         found = os.fstat(fd)
-        if self._open is None:
-            self._open = set(self._look())
+        if time.monotonic() - self._looked >= RECENT:
+            self._open, self._looked = set(self._look()), time.monotonic()
         if (found.st_dev, found.st_ino) in self._open:
             return True
         return not self._saw_all and time.time() - found.st_mtime < QUIET
@@ -56,6 +60,7 @@ class Writers:
     def _look(self) -> list[tuple[int, int]]:
         """Device and inode of every file open for writing, as far as we may see."""
         seen = []
+        self._saw_all = True
         for process in os.scandir("/proc"):
             if not process.name.isdigit():
                 continue

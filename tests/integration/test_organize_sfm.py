@@ -257,3 +257,12 @@ def test_wrong_places_are_told(tmp_path: Path) -> None:
         assert result.returncode == code
         assert "no such directory" in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
+    """Ten times the files in batches of the same size; benchmarks/organize.py does the same with a million."""
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "organize.py"
+    command = [sys.executable, benchmark, "--memory", "--files", "20000", "--batch", "1000"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    few, many = (int(line.split(": ")[1].split()[0]) for line in result.stdout.splitlines())
+    assert many - few <= 6
