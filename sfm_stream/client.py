@@ -213,23 +213,25 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
 
     def _lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Complete lines without their ends; an empty one is a keep-alive."""
-        tail = b""
+        tail: list[bytes] = []
+        size = 0
         try:
             for chunk in chunks:
                 self.last_byte = time.time()
                 head, newline, rest = chunk.rpartition(b"\n")
                 if not newline:
-                    tail += chunk
-                    if len(tail) > LINE_LIMIT:
+                    tail.append(chunk)
+                    size += len(chunk)
+                    if size > LINE_LIMIT:
                         raise Dropped(End.UNUSABLE, f"a line of more than {LINE_LIMIT >> 20} MiB")
                     continue
                 self._last_line = time.monotonic()
-                lines = (tail + head).split(b"\n")
-                tail = rest
+                lines = b"".join([*tail, head]).split(b"\n")
+                tail, size = [rest], len(rest)
                 for line in lines:
                     yield line.removesuffix(b"\r")
         finally:
-            self.torn_bytes = len(tail)
+            self.torn_bytes = size
 
 
 def _pieces(raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
