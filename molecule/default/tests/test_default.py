@@ -108,9 +108,9 @@ def test_files_grow_and_are_readable_gzip(deployment: Deployment, hosts: dict[st
     """Within one interval each stream has finished a capture file whose lines are posts."""
     for name, host in hosts.items():
         for program in expected_programs(deployment.variables(name)) - {"sfm-simulator"}:
-            pattern = f"/var/lib/sfm/data/{program}-*.jsonl.gz"
-            wait(lambda: host.infra.run(f"ls {pattern}").rc == 0, f"{host}: no {pattern}", 60)  # noqa: B023
-            first = host.run(f"ls {pattern}").split()[0]
+            finished = f"find /var/lib/sfm/data -name '{program}-*.jsonl.gz' | sort | grep ."
+            wait(lambda: host.infra.run(finished).rc == 0, f"{host}: no file of {program}", 60)  # noqa: B023
+            first = host.run(finished).split()[0]
             assert host.run(f"gzip -t {first} && zcat {first} | head -n 1").startswith('{"data":')
             assert host.run(f"stat -c '%U:%G' {first}").strip() == "sfm:sfm"
 
