@@ -6,12 +6,14 @@ import logging
 import threading
 from collections.abc import Callable
 
+import msgspec
+
 from sfm_stream import api
 from sfm_stream.client import Client, Dropped, Refused
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.journal import Record
 from sfm_stream.model import Stream
-from sfm_stream.reconcile import Changes, LiveRule, plan
+from sfm_stream.reconcile import Add, Changes, Delete, LiveRule, plan
 from sfm_stream.rules import XRule, compile_rules
 
 CHECK = 300.0
@@ -52,9 +54,13 @@ class RuleKeeper:
             client = self._client()
             live = api.live_rules(client)
             changes = plan(self.stream.name, compile_rules(self.stream), live, self.stream.rule_count)
-            for step in changes.steps:
-                api.change_rules(client, step)
-            self._report(changes, by)
+            done: list[Add | Delete] = []
+            try:
+                for step in changes.steps:
+                    api.change_rules(client, step)
+                    done.append(step)
+            finally:
+                self._report(msgspec.structs.replace(changes, steps=tuple(done)), by)
             self.settled = True
 
     def check_soon(self) -> None:
