@@ -92,7 +92,8 @@ class Meter:
         """Counts what a kill kept from being counted: a segment of so many posts, last written at `time`, was left."""
         missed = posts - (self.spent.of_segment if self.spent.segment == segment else 0)
         if missed > 0:
-            self._turn(time)
+            if f"{time:%Y-%m-%d}" > self.spent.day:
+                self._turn(time)  # never back to the day of an old segment
             if self.spent.day == f"{time:%Y-%m-%d}":
                 self.spent.today += missed
             if self.spent.month == f"{time:%Y-%m}":

@@ -183,3 +183,35 @@ def test_a_stream_that_takes_what_is_left_never_exceeds_its_budget(
             counts[period] = counts.get(period, 0) + taken
     assert all(count <= per_day for count in days.values())
     assert all(count <= per_month for count in months.values())
+
+
+def test_what_a_kill_kept_from_being_counted_is_caught_up(path: Path) -> None:
+    """The left segment tells how many posts there were; those that were counted of it are not counted again."""
+    meter = Meter(path, Budget(per_day=100))
+    meter.add(30, NOON)
+    meter.spent.segment, meter.spent.of_segment = "a.part", 30
+    meter.save()
+    again = Meter(path, Budget(per_day=100))
+    for _ in range(2):
+        again.catch_up("a.part", 42, NOON)
+        assert again.left(NOON) == 58
+    again.catch_up("b.part", 5, NOON)
+    assert again.left(NOON) == 53
+
+
+def test_an_old_segment_is_counted_in_its_month_and_turns_nothing_back(path: Path) -> None:
+    """What was spent today stays spent."""
+    meter = Meter(path, Budget(per_day=100, per_month=1000))
+    meter.add(60, NOON)
+    meter.catch_up("old.part", 10, NOON - timedelta(days=5))
+    meter.catch_up("older.part", 10, NOON - timedelta(days=50))
+    assert (meter.spent.today, meter.spent.this_month) == (60, 70)
+    assert meter.left(NOON) == 40
+
+
+def test_a_segment_of_a_new_day_begins_that_day(path: Path) -> None:
+    """The process was killed after midnight, before it counted."""
+    meter = Meter(path, Budget(per_day=100))
+    meter.add(100, NOON)
+    meter.catch_up("new.part", 10, NOON + timedelta(days=1))
+    assert meter.left(NOON + timedelta(days=1)) == 90

@@ -108,3 +108,16 @@ def test_a_reader_and_a_writer_do_not_disturb_each_other() -> None:
             taken += lines
     reader.join()
     assert [each.raw for each in taken] == [b"%d" % number for number in range(count)]
+
+
+def test_the_oldest_line_tells_since_when_posts_are_not_written() -> None:
+    """None where none waits."""
+    buffer = Buffer(lambda: None)
+    assert buffer.oldest is None
+    for second in (5, 6):
+        buffer.put(line(b"x", second))
+    assert buffer.oldest == 5
+    buffer.take(1)
+    assert buffer.oldest == 6
+    buffer.take(1)
+    assert buffer.oldest is None

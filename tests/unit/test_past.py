@@ -35,8 +35,9 @@ class Host:
             entry = {"time": clock.text(at(minute)), "event": event, **fields}
             file.write(msgspec.json.encode(entry) + b"\n")
 
-    def last_byte(self, minute: float) -> None:
-        status.write(self.state_dir, Status(program=PROGRAM, pid=1, since=NOON, last_byte=at(minute)))
+    def last_byte(self, minute: float, *, unwritten: float | None = None) -> None:
+        waits = None if unwritten is None else at(unwritten)
+        status.write(self.state_dir, Status(program=PROGRAM, pid=1, since=NOON, last_byte=at(minute), unwritten=waits))
 
     def read(self, *, killed: bool = True) -> Past:
         return past.read(self.state_dir, PROGRAM, killed=killed)
@@ -144,3 +145,25 @@ def test_the_last_connection_counts(host: Host) -> None:
     host.happened(2, "connect")
     host.happened(2, "gap", start=clock.text(at(1)), end=clock.text(at(2)), seconds=60, cause="x", planned=False)
     assert host.read(killed=False) == Past(outage=None, connected_at=at(2))
+
+
+def test_posts_that_waited_to_be_written_are_lost_with_a_killed_process(host: Host) -> None:
+    """The gap begins where they do, not with the last byte."""
+    host.happened(0, "connect")
+    host.last_byte(7, unwritten=5)
+    assert host.read().outage == Outage(start=at(5), cause=KILLED)
+
+
+def test_posts_that_could_not_be_written_any_more_are_lost_with_a_stop(host: Host) -> None:
+    """The disk failed a while before the stop."""
+    host.happened(0, "connect")
+    host.happened(6, "stop", reason="the disk is full", planned=False, unwritten=clock.text(at(4)))
+    assert host.read().outage == Outage(start=at(4), cause="stopped: the disk is full", planned=False)
+
+
+def test_killed_between_a_gap_and_its_connect_the_rest_is_another_gap(host: Host) -> None:
+    """The gap was told up to there; nothing is counted twice, nothing left out."""
+    host.happened(0, "connect")
+    host.happened(1, "disconnect", reason="closed by X", planned=False, last_byte=clock.text(at(1)))
+    host.happened(3, "gap", start=clock.text(at(1)), end=clock.text(at(3)), seconds=120, cause="x", planned=False)
+    assert host.read().outage == Outage(start=at(3), cause="not connected")

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfm_stream.envelope import look
-from sfm_stream.salvage import leftovers, salvage
+from sfm_stream.salvage import examine, finished, leftovers, salvage
 from sfm_stream.segment import Line, Segment
 
 PROGRAM = "twitterfilter-storms"
@@ -196,6 +196,28 @@ def test_leftovers_are_this_programs_segments_oldest_first(tmp_path: Path) -> No
         "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz.part",
         "twitterfilter-a-2026-11-24T20-15-02Z.jsonl.gz.part",
     ]
+
+
+def test_a_capture_file_can_be_examined_as_if_it_were_salvaged(tmp_path: Path) -> None:
+    """The same is told of it, and it stays as it is; so a file that a kill kept out of the journal gets into it."""
+    path, _ = crashed(tmp_path, posts(2))
+    saved = salvage(path)
+    assert saved.file is not None
+    content = (tmp_path / saved.file).read_bytes()
+    assert examine(tmp_path / saved.file) == saved
+    assert (tmp_path / saved.file).read_bytes() == content
+
+
+def test_finished_files_are_this_programs_own(tmp_path: Path) -> None:
+    """No segments, and no files of a program whose name begins alike."""
+    for name in (
+        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz",
+        "twitterfilter-a-2026-11-24T20-15-02Z.jsonl.gz.part",
+        "twitterfilter-a-b-2026-11-24T20-15-00Z.jsonl.gz",
+        "twitterfilter-a-2026-99-24T20-15-00Z.jsonl.gz",
+    ):
+        (tmp_path / name).touch()
+    assert list(finished(tmp_path, "twitterfilter-a")) == ["twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz"]
 
 
 KILLED = """
