@@ -1,4 +1,4 @@
-"""The schedule that sorts finished files: a systemd timer on one host, cron on the other; one has its archive elsewhere."""
+"""The schedule that sorts finished files: a systemd timer on one host, cron on the other; one archive is elsewhere."""
 
 from __future__ import annotations
 
