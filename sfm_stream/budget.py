@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 
@@ -16,6 +17,8 @@ from sfm_stream import clock
 from sfm_stream.durable import replace_file
 from sfm_stream.model import Budget
 
+DURABLE = 30.0
+"""Seconds between two saves that wait for the disk."""
 WARN_AT = 0.8
 """The share of a budget at which a warning is due."""
 
@@ -63,6 +66,7 @@ class Meter:
         self._budget = budget
         self._minute: deque[tuple[float, int]] = deque()
         self._in_minute = 0
+        self._durable_due = 0.0
         self._warned: set[str] = set()
         try:
             self.spent = msgspec.json.decode(path.read_bytes(), type=Spent)
@@ -139,8 +143,11 @@ class Meter:
         return round(self.spent.this_month * self._budget.price, 2)
 
     def save(self) -> None:
-        """Keeps the counters through a crash of the program; a power cut may bring back those of some seconds ago."""
-        replace_file(self._path, msgspec.json.encode(self.spent), durable=False)
+        """Keeps the counters through a crash of the program; a power cut may bring back those of half a minute ago."""
+        durable = monotonic() >= self._durable_due
+        if durable:
+            self._durable_due = monotonic() + DURABLE
+        replace_file(self._path, msgspec.json.encode(self.spent), durable=durable)
 
     def _turn(self, time: datetime) -> None:
         """Begins a new day or month. A clock that stepped back does not bring back an old one.

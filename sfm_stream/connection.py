@@ -417,6 +417,7 @@ def _time(seconds: float) -> datetime:
 
 def _server_time(headers: Mapping[str, str]) -> datetime | None:
     try:
-        return parsedate_to_datetime(headers.get("date", ""))
+        # In UTC whatever zone it names: "-0000" names none.
+        return parsedate_to_datetime(headers.get("date", "")).replace(tzinfo=UTC)
     except ValueError:
         return None

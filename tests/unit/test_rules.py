@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream.model import Rule, Stream
 from sfm_stream.rules import TooLongError, XRule, compile_rule, compile_rules
-import itertools
 
 
 def rule(**asked: object) -> Rule:
