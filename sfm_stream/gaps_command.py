@@ -55,9 +55,7 @@ def gaps(name: str | None, since: datetime | None, form: str, config_dir: Path, 
     click.echo(_text(found, form))
     bad = sum(len(each.failures) + len(each.losses) + (each.start is None) for each in found)
     if bad:
-        raise FindingsError(
-            f"{bad} times without a connection, or losses, that nobody asked for" if form == "table" else ""
-        )
+        raise FindingsError(f"{bad} gaps or losses that nobody asked for" if form == "table" else "")
 
 
 def _text(found: list[Coverage], form: str) -> str:
