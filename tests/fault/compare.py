@@ -79,15 +79,16 @@ def compare(
     end = _open_end(journal)
     overflows = [(seconds(e["first_time"]), seconds(e["last_time"])) for e in journal if e["event"] == "overflow"]
     times = {entry["id"]: seconds(entry["time"]) for entry in ledger if entry["event"] == "post"}
-    missing = sorted((times[post], post) for post in (sent - kept).elements())
-    in_gaps = [each for each in missing if _within(each[0], [*gaps, *end], tolerance)]
-    others = [each for each in missing if each not in in_gaps]
-    silent = [each for each in others if not _within(each[0], overflows, tolerance)]
-    assert not silent, (
-        f"{len(silent)} posts missing, and no journaled loss says so: {silent[:5]} gaps {gaps[-3:]} {world}"
-    )
+    missing = [(times[post], post) for post in (sent - kept).elements()]
     dropped = sum(entry["posts"] for entry in journal if entry["event"] == "overflow")
-    assert len(others) <= dropped, f"{len(others)} posts dropped, and the journal says {dropped}"
+    in_gaps = [each for each in missing if not _within(each[0], overflows, tolerance)]
+    silent = sorted(each for each in in_gaps if not _within(each[0], [*gaps, *end], tolerance))
+    assert not silent, f"{len(silent)} missing, no journaled loss says so: {silent[:5]} gaps {gaps[-3:]} {world}"
+    overflowed = len(missing) - len(in_gaps)
+    unsaid = overflowed - dropped
+    assert unsaid <= 0 or unsaid <= sum(_within(time, [*gaps, *end], tolerance) for time, _ in missing), (
+        f"{overflowed} dropped, and the journal says {dropped}"
+    )
 
     outages = _outages(ledger)
     for start, stop in outages:
@@ -101,11 +102,11 @@ def compare(
         sent=sum(sent.values()),
         kept=sum(kept.values()),
         in_gaps=len(in_gaps),
-        overflowed=len(others),
+        overflowed=overflowed,
         gaps=len(gaps),
         gap_seconds=round(sum(b - a for a, b in gaps), 2),
         outage_seconds=round(sum(b - a for a, b in outages), 2),
-        oldest=round(max((_age(post, ledger) for _, post in in_gaps), default=0.0), 2),
+        oldest=round(_oldest({post for _, post in in_gaps}, ledger), 2),
     )
 
 
@@ -135,10 +136,10 @@ def _files_are_whole(world: World, journal: list[Entry]) -> None:
     assert not leftovers, f"{leftovers} left in the data directory: {world}"
 
 
-def _age(post: str, ledger: list[Entry]) -> float:
-    sent = next(e for e in ledger if e["event"] == "post" and e["id"] == post)
-    ends = (e for e in ledger if e["event"] == "close" and e["connection"] == sent["connection"])
-    return seconds(next(ends)["time"]) - seconds(sent["time"])
+def _oldest(lost: set[str], ledger: list[Entry]) -> float:
+    ends = {e["connection"]: seconds(e["time"]) for e in ledger if e["event"] == "close"}
+    ages = (ends[e["connection"]] - seconds(e["time"]) for e in ledger if e["event"] == "post" and e["id"] in lost)
+    return max(ages, default=0.0)
 
 
 def _span(entry: Entry) -> Span:

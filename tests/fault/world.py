@@ -99,14 +99,15 @@ class World:
         self.folder, self.simulated = folder, simulated
         self.token = hashlib.sha256(str(folder).encode()).hexdigest()
         self.app = f"app-{hashlib.sha256(self.token.encode()).hexdigest()[:8]}"
-        self.name = "storms"
-        self.program = f"twitterfilter-{self.name}"
+        kind = settings.get("kind", "filterstream")
+        self.arguments = ["filterstream", "storms"] if kind == "filterstream" else ["streamsample"]
+        self.program = "twitterfilter-storms" if kind == "filterstream" else "streamsample"
         self.data, self.state = folder / "data", folder / "state"
         self.settings: dict[str, object] = {
             "kind": "filterstream",
-            "name": self.name,
+            "name": "storms" if kind == "filterstream" else "streamsample",
             "credential": "lab",
-            "rules": [{"name": "main", "track": COMMON_WORDS}],
+            **({"rules": [{"name": "main", "track": COMMON_WORDS}]} if kind == "filterstream" else {}),
             "api_url": simulated.url,
             "data_dir": str(self.data),
             "state_dir": str(self.state),
@@ -233,7 +234,7 @@ class Running:
     def __init__(self, world: World, options: tuple[str, ...], patch: str, prefix: tuple[str, ...]) -> None:
         self.world = world
         self.log_path = world.folder / f"program-{len(world.processes) + 1:04}.log"
-        arguments = ["filterstream", world.name, "--save", "--config-dir", str(world.folder / "config"), *options]
+        arguments = [*world.arguments, "--save", "--config-dir", str(world.folder / "config"), *options]
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [*prefix, sys.executable, str(_HERE / "launcher.py"), patch, *arguments],
