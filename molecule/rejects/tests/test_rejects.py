@@ -151,6 +151,8 @@ def refused(deployment: Deployment, hosts: dict[str, Host]) -> Iterator[Callable
     before = {name: _fingerprint(host) for name, host in hosts.items()}
 
     def deploy(edits: list[Edit]) -> Run:
+        # Something of the base role is due as well: it would be done first, if the examination did not come before.
+        deployment.everywhere["sfm_log_days"] = 31
         for edit in edits:
             edit(deployment.everywhere, *deployment.hosts.values())
         run = deployment.play("deploy")
