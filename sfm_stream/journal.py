@@ -5,7 +5,7 @@ Each line has ``time`` (UTC) and ``event``; what else depends on the event:
 ===========  =======================================================================================
 event        fields
 ===========  =======================================================================================
-start        pid, version, settings (sha256 of the settings file)
+start        pid, version, boot (of the machine), settings (sha256 of the settings file)
 salvage      file, posts, bytes, torn_bytes, first_id, last_id, sha256, lost_after
 connect      endpoint, server_time (X's clock), attempts, backfill_minutes
 refused      reason, http_status, detail (X's own words); repeated only when it changes

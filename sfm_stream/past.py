@@ -10,6 +10,8 @@ import msgspec
 
 from sfm_stream import clock, journal, status
 
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
     """A time without a connection that has not ended yet.
@@ -31,10 +33,20 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         outage: None where the program has never been connected.
         connected_at: When it last connected, by X's clock.
+        rebooted: Whether the machine went down since: what was written shortly before may not be on the disk.
     """
 
     outage: Outage | None = None
     connected_at: datetime | None = None
+    rebooted: bool = False
+
+
+def boot() -> str | None:
+    """What tells this run of the machine from every other; None where the system does not say."""
+    try:
+        return BOOT.read_text().strip()
+    except OSError:
+        return None
 
 
 def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
@@ -45,21 +57,31 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     connected_at: datetime | None = None
     outage: Outage | None = None
     refused = "not connected"
+    last_boot: str | None = None
+    lost: datetime | None = None
     for entry in journal.read(journal.journal_path(state_dir, program)):
+        if entry["event"] == "start":
+            last_boot = entry.get("boot")
         if entry["event"] == "connect":
             connected_at, outage = clock.parse(entry.get("server_time") or entry["time"]), None
+            lost = None
         elif connected_at is not None:
             if entry["event"] == "start" and outage is None:
                 outage = _killed(state_dir, program, connected_at)
             elif entry["event"] == "refused":
                 refused = entry.get("reason", refused)
+            elif entry["event"] == "salvage":
+                lost = max(lost or clock.parse(entry["lost_after"]), clock.parse(entry["lost_after"]))
             elif entry["event"] == "gap" and outage is not None:
                 # Its planned part is over: what goes on is a failure.
                 outage = Outage(start=clock.parse(entry["end"]), cause=refused)
             outage = _after(entry, outage)
     if killed and connected_at is not None and outage is None:
         outage = _killed(state_dir, program, connected_at)
-    return Past(outage=outage, connected_at=connected_at)
+    if outage is not None and lost is not None and lost < outage.start:
+        # A process that salvaged, and was killed before it connected, has told of it here alone.
+        outage = msgspec.structs.replace(outage, start=lost)
+    return Past(outage=outage, connected_at=connected_at, rebooted=last_boot is not None and last_boot != boot())
 
 
 def _after(entry: dict[str, Any], outage: Outage | None) -> Outage | None:

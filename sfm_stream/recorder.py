@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ import msgspec
 from sfm_stream import __version__, clock, history, journal, past, recorded, salvage, status
 from sfm_stream.budget import Meter
 from sfm_stream.buffer import Buffer
-from sfm_stream.capture import Files, Printed, Sink
+from sfm_stream.capture import SYNC, Files, Printed, Sink
 from sfm_stream.connection import DRAIN, Connection
 from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
 from sfm_stream.guards import DISK_CHECK, Guards, too_full
@@ -166,7 +166,9 @@ class Recorder:
             self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
         self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
         self._record_settings()
-        self._journal.write("start", pid=os.getpid(), version=__version__, settings=self._live.settings)
+        self._journal.write(
+            "start", pid=os.getpid(), version=__version__, boot=past.boot(), settings=self._live.settings
+        )
         return before
 
     def _record_settings(self) -> None:
@@ -182,7 +184,9 @@ class Recorder:
             self._data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._wait_for_room()
             self._adopt()
-            flushed = [self._salvage(path) for path in salvage.leftovers(self._data_dir, stream.program)]
+            # A power cut takes what was not synced, though the time of the last write may have been kept.
+            reach = timedelta(seconds=SYNC if before.rebooted else 0)
+            flushed = [self._salvage(path, reach) for path in salvage.leftovers(self._data_dir, stream.program)]
             probe = self._data_dir / f".{stream.program}.probe"
             probe.touch(mode=0o640)
             probe.unlink()
@@ -217,8 +221,9 @@ class Recorder:
             if self._meter.spent.segment == f"{name}{PART}":
                 self._meter.catch_up(f"{name}{PART}", found.posts, found.lost_after)
 
-    def _salvage(self, path: Path) -> datetime:
+    def _salvage(self, path: Path, reach: timedelta) -> datetime:
         saved = salvage.salvage(path)
+        saved = msgspec.structs.replace(saved, lost_after=saved.lost_after - reach)
         log.warning("salvaged %s: %d posts, and %d bytes were torn", path.name, saved.posts, saved.torn_bytes)
         self._journal.write("salvage", segment=path.name, **msgspec.structs.asdict(saved))
         self._meter.catch_up(path.name, saved.posts, saved.lost_after)
