@@ -21,7 +21,6 @@ def healed(deployment: Deployment, host: Host, untouched: dict[str, int]) -> Non
     assert {name: programs[name].pid for name in untouched} == untouched
     files = host.run(f"ls {FILES}").split()
     assert set(files) == {f"{name}.conf" for name in declared}
-    assert deployment.deploy("--check").changed == 0
 
 
 STEPS = ("Write the settings", "Make the program files", "Apply the program files", "Remove settings")
@@ -131,3 +130,11 @@ def test_all_programs_stopped_by_hand_are_named(deployment: Deployment, one: Hos
     deployment.deploy("-e", "sfm_start_stopped=true")
     healed(deployment, one, {})
     one.growing(streams - {"sfm-simulator"}, 60)
+
+
+def test_nothing_is_left_to_do_after_all_this(deployment: Deployment, one: Host) -> None:
+    """One more deployment: changed=0, and every process as before."""
+    before = one.pids()
+    run = deployment.deploy()
+    assert run.changed == 0, run.text
+    assert one.pids() == before

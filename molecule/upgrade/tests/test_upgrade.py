@@ -5,6 +5,7 @@ The scenario deploys this release; the next one is a copy of the project with an
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_a_failed_installation_leaves_the_old_release_running(
 def test_an_upgrade_restarts_stream_after_stream_with_a_journaled_gap(
     deployment: Deployment, one: Host, streams: set[str], tmp_path: Path
 ) -> None:
-    """All streams run the new release; no two of them were down at once; each gap stands in the journal as planned."""
+    """All streams run the new release; no two of them were down at once; each planned stop has its gap in the journal."""
     deployment.deploy()
     before, files, begin = one.pids(), one.checksums(), float(one.run("date +%s.%N"))
     newer = release(tmp_path / "newer", "9.9.9")
@@ -69,14 +70,23 @@ def test_an_upgrade_restarts_stream_after_stream_with_a_journaled_gap(
     assert not {name for name in streams if before[name] == after[name]}
     now = one.checksums()
     assert {path: now.get(path) for path in files} == files
-    gaps = {}
+    down = []
     for program in streams:
-        found = [e for e in one.journal(program) if e["event"] == "gap" and seconds_of(e["time"]) >= begin]
-        assert len(found) == 1, (program, found)
-        assert found[0]["planned"] is True, found
-        gaps[program] = (seconds_of(found[0]["start"]), seconds_of(found[0]["end"]))
-    print("FIGURE gaps of an upgrade in seconds:", {p: round(end - start, 2) for p, (start, end) in gaps.items()})
-    assert max(end - start for start, end in gaps.values()) < 20, gaps
+        journal = [entry for entry in one.journal(program) if seconds_of(entry["time"]) >= begin]
+        stop = next(entry for entry in journal if entry["event"] == "stop")
+        start = next(entry for entry in journal if entry["event"] == "start")
+        assert stop["planned"] is True
+        assert start["version"] == "9.9.9"
+        began = seconds_of(start["time"])
+        gaps = [entry for entry in journal if entry["event"] == "gap"]
+        # The simulator is upgraded as well, first of all: what X was away for is a gap that nobody planned.
+        spans = [(seconds_of(entry["start"]), seconds_of(entry["end"])) for entry in gaps]
+        covering = [(since, until) for since, until in spans if since <= began <= until]
+        assert len(covering) == 1, gaps
+        print(f"FIGURE gap of {program} in an upgrade: {covering[0][1] - covering[0][0]:.2f} s")
+        down.append((seconds_of(stop["time"]), began))
+    down.sort()
+    assert all(back <= gone for (_, back), (gone, _) in itertools.pairwise(down)), f"two were down at once: {down}"
 
 
 def test_the_same_release_again_changes_nothing(deployment: Deployment, one: Host, tmp_path: Path) -> None:
