@@ -58,7 +58,7 @@ def test_files_edited_deleted_and_added_by_hand_are_put_right(deployment: Deploy
     """A program file with another value, one that is missing, and one that nobody declared."""
     before = one.pids()
     one.run(
-        f"cd {FILES} && sed -i 's/^startretries.*/startretries=1/' twitterfilter-elections.conf"
+        f"cd {FILES} && sed -i 's/^startretries.*/startretries=7/' twitterfilter-elections.conf"
         " && rm streamsample.conf"
         " && sed s/elections/stray/g twitterfilter-elections.conf > twitterfilter-stray.conf"
         " && supervisorctl update"
@@ -67,7 +67,7 @@ def test_files_edited_deleted_and_added_by_hand_are_put_right(deployment: Deploy
     assert "streamsample" not in one.programs()
     run = deployment.deploy()
     assert run.changed > 0
-    assert "startretries=1" not in one.run(f"cat {FILES}/twitterfilter-elections.conf")
+    assert "startretries=7" not in one.run(f"cat {FILES}/twitterfilter-elections.conf")
     healed(
         deployment,
         one,
@@ -78,7 +78,7 @@ def test_files_edited_deleted_and_added_by_hand_are_put_right(deployment: Deploy
 def test_a_hand_edit_that_supervisor_has_not_read_restarts_nothing(deployment: Deployment, one: Host) -> None:
     """The file is put right before anybody reads it: no process feels it."""
     before = one.pids()
-    one.run(f"sed -i 's/^startretries.*/startretries=1/' {FILES}/twitterfilter-elections.conf")
+    one.run(f"sed -i 's/^startretries.*/startretries=7/' {FILES}/twitterfilter-elections.conf")
     assert deployment.deploy().changed > 0
     healed(deployment, one, before)
 

@@ -9,7 +9,8 @@ import pytest
 from deployment import Deployment
 from hosts import Host, wait
 
-TREES = {"organize-12": "/srv/archive", "organize-13": "/var/lib/sfm/data"}
+DATA = {"organize-12": "/var/lib/sfm/data", "organize-13": "/srv/data"}
+TREES = {"organize-12": "/srv/archive", "organize-13": "/srv/data"}
 PROGRAMS = {"organize-12": "twitterfilter-elections", "organize-13": "twitterfilter-storms"}
 DATE = re.compile(r"twitterfilter-\w+/\d{4}/\d\d/\d\d/\d\d/twitterfilter-\w+-\d{4}-\d\d-\d\dT[\d-]+Z(-\d+)?\.jsonl\.gz")
 
@@ -22,7 +23,7 @@ def systemd(hosts: dict[str, Host]) -> Host:
 
 @pytest.fixture
 def cron(hosts: dict[str, Host]) -> Host:
-    """The host with cron, whose date tree is in the data directory."""
+    """The host with cron, whose date tree is in the data directory, on a disk that was there before."""
     return hosts["organize-13"]
 
 
@@ -34,9 +35,7 @@ def by_name(checksums: dict[str, str]) -> dict[str, str]:
 
 def all_files(host: Host) -> dict[str, str]:
     """Every finished file on the host, in the data directory and in the tree."""
-    found = host.checksums()
-    tree = TREES[host.name]
-    return found if tree == "/var/lib/sfm/data" else found | host.checksums(tree)
+    return host.checksums(DATA[host.name]) | host.checksums(TREES[host.name])
 
 
 def sorted_files(host: Host) -> list[str]:
@@ -47,7 +46,7 @@ def sorted_files(host: Host) -> list[str]:
 
 def at_least_two_finished(host: Host) -> dict[str, str]:
     """Waits for something to sort."""
-    wait(lambda: len(host.checksums()) >= 2, f"{host}: nothing is finished", 60)
+    wait(lambda: len(host.checksums(DATA[host.name])) >= 2, f"{host}: nothing is finished", 60)
     return by_name(all_files(host))
 
 

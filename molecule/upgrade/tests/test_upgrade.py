@@ -59,7 +59,7 @@ def test_a_failed_installation_leaves_the_old_release_running(
 def test_an_upgrade_restarts_stream_after_stream_with_a_journaled_gap(
     deployment: Deployment, one: Host, streams: set[str], tmp_path: Path
 ) -> None:
-    """All streams run the new release; no two of them were down at once; each planned stop has its gap in the journal."""
+    """All streams run the new release; no two were down at once; each stop has its gap in the journal."""
     deployment.deploy()
     before, files, begin = one.pids(), one.checksums(), float(one.run("date +%s.%N"))
     newer = release(tmp_path / "newer", "9.9.9")
