@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from deployment import Deployment
-from hosts import Host, expected_programs
+from hosts import Host, expected_programs, wait
 
 FILES = "/etc/sfm/supervisor.d"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -88,6 +88,7 @@ def test_other_files_in_our_directory_are_left_alone(deployment: Deployment, one
     one.run(
         f"printf '[program:other-tool]\\ncommand=sleep infinity\\n' > {FILES}/other-tool.conf && supervisorctl update"
     )
+    wait(lambda: "other-tool" in one.pids(), "the other tool does not run")
     pid = one.pids()["other-tool"]
     deployment.deploy()
     assert one.pids().get("other-tool") == pid
