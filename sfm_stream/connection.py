@@ -25,12 +25,12 @@ from sfm_stream.journal import Record
 from sfm_stream.model import SAMPLE, Credential, Stream
 from sfm_stream.past import Outage, Past
 from sfm_stream.rule_keeper import RuleKeeper
+from sfm_stream.slot import Slot
 
 DRAIN = 1.0
 """Seconds for what is under way to arrive, after X was asked to end the connection."""
-SAME_CONNECT = 3.0
-"""X's and our time of one and the same connect differ by less than this many seconds."""
 RELEASED_WAIT = 1.0
+"""Seconds after our own dead connection was ended."""
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Connection(threading.Thread):
         self._journal = journal
         self._wake = wake
         self._outage = past.outage
-        self._own_connects = [past.connected_at] if past.connected_at else []
+        self._slot = Slot("sample_stream" if stream.kind == SAMPLE else "filtered_stream", journal, past.connected_at)
         self._backoff = Backoff()
         self._rules = RuleKeeper(stream, self._requests, journal) if stream.kind != SAMPLE else None
         self._client: Client | None = None
@@ -199,14 +199,13 @@ class Connection(threading.Thread):
     def _on_open(self, headers: Mapping[str, str]) -> None:
         now = clock.now()
         server_time = _server_time(headers)
-        self._own_connects.append(server_time or now)
-        del self._own_connects[:-10]
+        self._slot.took(server_time or now)
         if self._outage is not None:
             # Before the connect: killed between the two, a program's next start knows how far the gap was told.
             self._gap(self._outage, now)
         self._journal.write(
             "connect",
-            endpoint=self._endpoint,
+            endpoint=self._slot.endpoint,
             server_time=server_time,
             attempts=self._attempts,
             backfill_minutes=self._minutes,
@@ -282,44 +281,19 @@ class Connection(threading.Thread):
             )
         if refusal.kind is Kind.NO_RULES and self._rules is not None:
             self._rules.settled = False
-        if refusal.kind is Kind.CONNECTIONS and self._release_slot():
-            return self._waiting(RELEASED_WAIT, "own dead connection ended")
+        if refusal.kind is Kind.CONNECTIONS:
+            return self._after_slot_taken(refusal)
         wait = self._backoff.after_refusal(time.monotonic(), refusal, seconds_until(refusal.reset))
-        return self._waiting(wait, self.detail if refusal.kind is Kind.CONNECTIONS else str(refusal))
+        return self._waiting(wait, str(refusal))
 
-    def _release_slot(self) -> bool:
-        """Ends the connection that X still takes for ours, and that we know is none; True where one was ended."""
+    def _after_slot_taken(self, refusal: Refusal) -> float:
         try:
-            client = self._requests()
-            live = api.live_connections(client, self._endpoint)
-            for connection in live:
-                if self._is_own(connection):
-                    api.end_connection(client, connection)
-                    self._slot(connection, "ended: it was ours, and is dead")
-                    return True
+            holder = self._slot.release(self._requests())
         except (Refused, Dropped) as error:
-            self.detail = f"the slot is taken; X did not say by whom: {error}"
-            return False
-        for connection in live:
-            self._slot(connection, "waiting: it is not ours")
-        holders = [f"{each.client_ip or 'unknown address'} since {each.connected_at}" for each in live]
-        self.detail = f"another program holds the slot: {', '.join(holders) or 'X does not say which'}"
-        return False
-
-    def _is_own(self, connection: api.LiveConnection) -> bool:
-        """No live program of this name has another connection (this process holds its lock), so this one is dead."""
-        at = connection.connected_at
-        return at is not None and any(abs((at - own).total_seconds()) <= SAME_CONNECT for own in self._own_connects)
-
-    def _slot(self, connection: api.LiveConnection, action: str) -> None:
-        log.warning("connection %s from %s: %s", connection.id, connection.client_ip, action)
-        self._journal.write(
-            "slot",
-            connection=connection.id,
-            client_ip=connection.client_ip,
-            connected_at=connection.connected_at,
-            action=action,
-        )
+            holder = f"the slot is taken; X did not say by whom: {error}"
+        if holder is None:
+            return self._waiting(RELEASED_WAIT, "own dead connection ended")
+        return self._waiting(self._backoff.after_refusal(time.monotonic(), refusal, 0.0), holder)
 
     def _refused(self, reason: str, status: int | None, detail: str) -> None:
         """No connection came of a try; the journal says so again only where the reason is another."""
@@ -405,10 +379,6 @@ class Connection(threading.Thread):
     def _watch_rules(self) -> None:
         if self._rules is not None:
             self._rules.watch()
-
-    @property
-    def _endpoint(self) -> str:
-        return "sample_stream" if self._stream.kind == SAMPLE else "filtered_stream"
 
 
 def _time(seconds: float) -> datetime:
