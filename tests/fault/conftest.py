@@ -58,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
     """One simulator for all tests that need no other: each test's token is an app of its own."""
-    simulated = Simulated(tmp_path_factory.mktemp("simulator"), "--rate", "60", "--keep-alive", "2")
+    simulated = Simulated(tmp_path_factory.mktemp("simulator"), "--rate", "150", "--keep-alive", "2")
     yield simulated
     simulated.close()
 

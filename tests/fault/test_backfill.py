@@ -24,10 +24,10 @@ def test_backfill_is_asked_for_as_large_as_the_gap(
     simulator: Callable[..., Simulated], make_world: Callable[..., World]
 ) -> None:
     """After a kill the next connection recovers what was missed: every post is in a file, some are there twice."""
-    world = make_world(simulator("--rate", "60", "--backfill"), backfill_minutes=5)
+    world = make_world(simulator("--rate", "150", "--backfill"), backfill_minutes=5)
     first = world.start()
     world.connected()
-    world.sent_more(60)
+    world.sent_more(250)
     first.kill()
     second = world.start()
     world.connected(2)
@@ -48,7 +48,7 @@ def test_a_longer_gap_asks_for_more_and_never_for_more_than_the_account_has(
     simulator: Callable[..., Simulated], make_world: Callable[..., World]
 ) -> None:
     """Two and a half minutes are three; a quarter of an hour is all that the account has."""
-    world = make_world(simulator("--rate", "60", "--backfill"), backfill_minutes=4)
+    world = make_world(simulator("--rate", "150", "--backfill"), backfill_minutes=4)
     for seconds in (0, 150, 900):
         running = world.start(patch=PRETEND.format(seconds=seconds))
         connects = len(world.events("connect"))

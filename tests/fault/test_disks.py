@@ -200,10 +200,10 @@ def test_a_slow_disk_stalls_no_socket_and_loses_nothing(
     simulator: Callable[..., Simulated], make_world: Callable[..., World]
 ) -> None:
     """While a write takes seconds the buffer fills, its high-water mark is in the status, and X never waits."""
-    world = make_world(simulator("--rate", "250", "--buffer", "200"))
-    running = world.start(patch=SLOW.format(seconds=1.5))
+    world = make_world(simulator("--rate", "250", "--buffer", "200"), kind="streamsample")
+    running = world.start(patch=SLOW.format(seconds=1.2))
     world.connected()
-    world.sent_more(600)
+    world.sent_more(500)
     until(lambda: world.status().get("buffer_high", 0) > 100_000, "a high-water mark in", world)
     running.send_term_and_wait(20)
     nothing_missing(world)
@@ -215,7 +215,7 @@ def test_an_overflow_is_journaled_to_the_post(
     simulator: Callable[..., Simulated], make_world: Callable[..., World]
 ) -> None:
     """When even the buffer is full, what is dropped is counted: files and journal add up to what was sent."""
-    world = make_world(simulator("--rate", "250"))
+    world = make_world(simulator("--rate", "250"), kind="streamsample")
     tiny = "from sfm_stream.buffer import Buffer; Buffer.__init__.__defaults__ = (60_000,)\n"
     running = world.start(patch=tiny + SLOW.format(seconds=0.7))
     world.connected()
