@@ -43,6 +43,10 @@ class Sink(Protocol):
     def posts(self) -> int:
         """How many posts went into it."""
 
+    @property
+    def unflushed_since(self) -> float | None:
+        """When the first line arrived that a kill would take, in seconds since 1970; None where there is none."""
+
 
 class Files:
     """Writes segments of one program, and finishes each in time: by its age even when nothing arrives, or by its size.
@@ -66,6 +70,8 @@ class Files:
         self._journal = journal
         self._segment: Segment | None = None
         self._begun = self._flushed = self._synced = 0.0
+        self.unflushed_since: float | None = None
+        """When the first line arrived that is not flushed yet."""
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._duplicates = 0
 
@@ -82,6 +88,8 @@ class Files:
     def write(self, lines: Sequence[Line]) -> None:
         """Appends lines to the segment, after beginning one where there is none."""
         now = time.monotonic()
+        if self.unflushed_since is None:
+            self.unflushed_since = lines[0].time
         if self._segment is None:
             self._segment = Segment(self._directory, self._program, clock.now())
             self._begun = self._flushed = self._synced = now
@@ -104,8 +112,10 @@ class Files:
             return self._interval
         if segment.unsynced and now - self._synced >= SYNC:
             segment.sync()
+            self.unflushed_since = None
         elif segment.unflushed and now - self._flushed >= FLUSH:
             segment.flush()
+            self.unflushed_since = None
         due = [self._begun + self._interval]
         if segment.unsynced:
             due.append(self._synced + SYNC)
@@ -117,7 +127,7 @@ class Files:
         """Makes a capture file of the segment, if there is one."""
         if self._segment is not None:
             finished = self._segment.finish()
-            self._segment = None
+            self._segment = self.unflushed_since = None
             self._journal.write("rotate", **msgspec.structs.asdict(finished), duplicates=self._duplicates or None)
             self._duplicates = 0
 
@@ -135,6 +145,7 @@ class Printed:
 
     current: str | None = None
     posts = 0
+    unflushed_since: float | None = None
 
     def write(self, lines: Sequence[Line]) -> None:
         """Prints lines at once, for whoever reads a pipe."""

@@ -332,7 +332,8 @@ class Recorder:
             self._write_lines()
 
     def _unwritten(self) -> datetime | None:
-        oldest = self._buffer.oldest
+        """Since when posts arrived that a kill would take, or that a failing disk has not taken."""
+        oldest = min(filter(None, (self._sink.unflushed_since, self._buffer.oldest)), default=None)
         return clock.milliseconds(datetime.fromtimestamp(oldest, UTC)) if oldest else None
 
     def _leave(self, reason: str, *, planned: bool) -> None:

@@ -38,7 +38,7 @@ class Status(msgspec.Struct, kw_only=True):
         segment: The file being written.
         buffer: Bytes that wait to be written.
         buffer_high: The most that ever waited.
-        unwritten: When the line arrived that has waited longest: were the program killed, posts since then were lost.
+        unwritten: Since when posts arrived that a kill would take: they wait, or are not flushed yet.
         today: What the credential consumed today, of `per_day`.
         this_month: The same of the month, of `per_month`.
         dollars: The price of this month's posts.

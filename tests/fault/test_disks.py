@@ -211,6 +211,28 @@ def test_a_slow_disk_stalls_no_socket_and_loses_nothing(
     assert world.events("overflow") == []
 
 
+@pytest.mark.parametrize("end", ["kill", "error"])
+def test_what_waited_for_a_slow_disk_at_the_end_is_in_the_gap(
+    simulator: Callable[..., Simulated], make_world: Callable[..., World], end: str
+) -> None:
+    """Killed, or ended by EIO, with posts of seconds unwritten: the gap begins with the first of them."""
+    world = make_world(simulator("--rate", "250"), kind="streamsample")
+    flag = world.folder / "broken"
+    running = world.start(patch=FAILING.format(call="write", error="EIO", flag=str(flag)) + SLOW.format(seconds=2.5))
+    world.connected()
+    until(lambda: world.status().get("buffer", 0) > 500_000, "posts that wait in", world)
+    if end == "kill":
+        running.kill()
+    else:
+        flag.touch()
+        assert running.left() == 73
+    again = world.start()
+    world.connected(2)
+    world.sent_more(20)
+    again.stop()
+    assert compare(world, slack=12).oldest > 1
+
+
 def test_an_overflow_is_journaled_to_the_post(
     simulator: Callable[..., Simulated], make_world: Callable[..., World]
 ) -> None:
