@@ -237,7 +237,7 @@ class Recorder:
         due = min(self._sink.tick(), TICK)
         if not self._buffer.size:
             self._signals.wait(due)
-        if self._buffer.size and not self._signals.stop:
+        if 0 < self._buffer.size < BATCH and not self._signals.stop:
             self._signals.wait(GATHER)
         self._write_lines()
         if self._signals.reread:

@@ -48,6 +48,8 @@ def _load(world: World, posts: int, share: float, patience: float) -> str:
     running.send_term_and_wait(60)
     compared = compare(world, slack=25, tolerance=2)
     assert compared.sent >= posts
+    dropped = sum(event["posts"] for event in world.events("overflow"))
+    assert compared.in_gaps or compared.kept + dropped == compared.sent
     lost = sum(event["posts"] for event in world.ledger() if event["event"] == "lost" and event["reason"] != "ended")
     return (
         f"{share:.0%} of a CPU, {compared.sent / took:.0f} posts/s: {compared}; "
