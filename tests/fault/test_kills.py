@@ -296,3 +296,51 @@ def test_a_half_salvaged_segment_is_salvaged_again(world: World) -> None:
     world.connected(2)
     second.stop()
     compare(world)
+
+
+DIES = """
+import os, signal
+from sfm_stream import journal, segment
+from pathlib import Path
+sync, write = segment.sync_directory, journal.Journal.write
+def die_after_rename(path):
+    sync(path)
+    if {step!r} == "rename" and list(Path(path).glob("*.gz")):
+        os.kill(os.getpid(), signal.SIGKILL)
+def die_after_entry(self, event, /, **fields):
+    write(self, event, **fields)
+    if event == {step!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+segment.sync_directory, journal.Journal.write = die_after_rename, die_after_entry
+"""
+
+
+STEPS = ("start", "salvage", "rules", "gap", "connect", "rename", "rotate", "disconnect", "stop")
+
+
+def test_a_kill_after_any_one_step_is_made_good(make_world: Callable[..., World]) -> None:
+    """Killed right after each entry of the journal, or after a rename and before its entry: the accounts agree."""
+    worlds = [make_world() for _ in STEPS]
+    with ThreadPoolExecutor(STREAMS) as pool:
+        list(pool.map(_die_and_go_on, worlds, STEPS))
+    for world in worlds:
+        compare(world)
+
+
+def _die_and_go_on(world: World, step: str) -> None:
+    first = world.start()
+    world.connected()
+    world.sent_more(40)
+    first.kill()
+    world.write_settings(rules=[{"name": "main", "track": ["the", "in", "for", "election", "flood", "a"]}])
+    dying = world.start("--interval", "0.5", patch=DIES.format(step=step))
+    if step in {"disconnect", "stop"}:
+        world.connected(2)
+        world.sent_more(10)
+        dying.send(signal.SIGTERM)
+    assert dying.left() == -signal.SIGKILL
+    connects = len(world.events("connect"))
+    last = world.start()
+    world.connected(connects + 1)
+    world.sent_more(20)
+    last.stop()
