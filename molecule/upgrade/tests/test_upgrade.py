@@ -60,7 +60,7 @@ def test_a_failed_installation_leaves_the_old_release_running(
 def test_an_upgrade_restarts_stream_after_stream_with_a_journaled_gap(
     deployment: Deployment, one: Host, streams: set[str], tmp_path: Path
 ) -> None:
-    """All streams run the new release, each started again before the next was stopped; each stop has its journaled gap."""
+    """All run the new release, each started again before the next was stopped; each stop has its journaled gap."""
     deployment.deploy()
     before, files, begin = one.pids(), one.checksums(), float(one.run("date +%s.%N"))
     line = int(one.run(f"wc -l < {LOG}"))
