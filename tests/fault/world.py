@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class Simulated:
         self._log = (folder / "simulator.log").open("wb")
         self._entries: list[Entry] = []
         self._read = 0
+        self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -70,12 +72,13 @@ class Simulated:
 
     def ledger(self) -> list[Entry]:
         """All that it noted so far."""
-        with self.ledger_path.open("rb") as file:
-            file.seek(self._read)
-            complete, newline, _ = file.read().rpartition(b"\n")
-        self._entries.extend(map(json.loads, complete.splitlines()))
-        self._read += len(complete) + len(newline)
-        return self._entries
+        with self._lock:
+            with self.ledger_path.open("rb") as file:
+                file.seek(self._read)
+                complete, newline, _ = file.read().rpartition(b"\n")
+            self._entries.extend(map(json.loads, complete.splitlines()))
+            self._read += len(complete) + len(newline)
+            return list(self._entries)
 
     def ask(self, path: str, body: object = None, token: str | None = None) -> Any:
         """GETs, or POSTs `body`."""
