@@ -144,11 +144,18 @@ def _fingerprint(host: Host) -> str:
     )
 
 
+@pytest.fixture(scope="module")
+def before(hosts: dict[str, Host]) -> dict[str, str]:
+    """What each host is like: the same before and after every test."""
+    return {name: _fingerprint(host) for name, host in hosts.items()}
+
+
 @pytest.fixture
-def refused(deployment: Deployment, hosts: dict[str, Host]) -> Iterator[Callable[[list[Edit]], Run]]:
+def refused(
+    deployment: Deployment, hosts: dict[str, Host], before: dict[str, str]
+) -> Iterator[Callable[[list[Edit]], Run]]:
     """Deploys a spoiled copy of the inventory; afterwards no host may have changed."""
     content = copy.deepcopy(deployment.content)
-    before = {name: _fingerprint(host) for name, host in hosts.items()}
 
     def deploy(edits: list[Edit]) -> Run:
         # Something of the base role is due as well: it would be done first, if the examination did not come before.
