@@ -24,8 +24,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sfm_stream import names, organize
-from sfm_stream.organize import Organizer
+from sfm_stream import names
+from sfm_stream.archive import organize
+from sfm_stream.archive.organize import Organizer
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 PROGRAMS = ("twitterfilter-storms", "streamsample")

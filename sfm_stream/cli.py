@@ -15,14 +15,14 @@ from sfm_stream.errors import ConfigError, SfmError, UsageError
 from sfm_stream.places import config_dir_option
 
 if TYPE_CHECKING:
-    from sfm_stream.model import Kind, Stream
+    from sfm_stream.settings.model import Kind, Stream
 
 _ELSEWHERE = {
-    "gaps": "sfm_stream.gaps_command:gaps",
-    "status": "sfm_stream.status_command:status",
-    "audit": "sfm_stream.audit_command:audit",
-    "history": "sfm_stream.history_command:history",
-    "organizedata": "sfm_stream.organize_command:organizedata",
+    "gaps": "sfm_stream.commands.gaps:gaps",
+    "status": "sfm_stream.commands.status:status",
+    "audit": "sfm_stream.commands.audit:audit",
+    "history": "sfm_stream.commands.history:history",
+    "organizedata": "sfm_stream.commands.organizedata:organizedata",
     "simulate": "sfm_stream.simulator.command:simulate",
 }
 """Commands that live beside what they run: name -> module:attribute."""
@@ -131,7 +131,7 @@ def streamsample(
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def validate(files: tuple[Path, ...]) -> None:
     """Check settings and credential FILES without starting anything."""
-    from sfm_stream.config import validate_file
+    from sfm_stream.settings.config import validate_file
 
     faults = []
     for file in files:
@@ -154,7 +154,7 @@ def rules() -> None:
 @config_dir_option
 def rules_show(name: str, config_dir: Path) -> None:
     """Print the rules that the filter NAME becomes at X."""
-    from sfm_stream.rules import compile_rules
+    from sfm_stream.rules.compiler import compile_rules
 
     for rule in compile_rules(_read_stream("filterstream", name, config_dir)):
         click.echo(f"{rule.tag}\t{len(rule.value)}\t{rule.value}")
@@ -171,16 +171,16 @@ def rules_show(name: str, config_dir: Path) -> None:
 @config_dir_option
 def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     """Show what the filter NAME would have matched among recorded posts, before paying for it."""
-    from sfm_stream.rules import compile_rules
-    from sfm_stream.trial import report, trial
+    from sfm_stream.rules.compiler import compile_rules
+    from sfm_stream.rules.trial import report, trial
 
     stream = _read_stream("filterstream", name, config_dir)
     click.echo(report(trial(((rule.tag, rule.value) for rule in compile_rules(stream)), posts)))
 
 
 def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
-    from sfm_stream.config import read_stream, stream_path
-    from sfm_stream.faults import nearest
+    from sfm_stream.settings.config import read_stream, stream_path
+    from sfm_stream.settings.faults import nearest
 
     path = stream_path(config_dir, kind, name)
     if kind == "filterstream" and not path.exists() and path.parent.is_dir():
@@ -191,8 +191,8 @@ def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
 
 
 def _list(config_dir: Path) -> None:
-    from sfm_stream.config import list_streams
-    from sfm_stream.rules import compile_rules
+    from sfm_stream.rules.compiler import compile_rules
+    from sfm_stream.settings.config import list_streams
     from sfm_stream.table import duration, render
 
     rows = [
@@ -220,8 +220,8 @@ def _capture(
 ) -> None:
     import msgspec
 
-    from sfm_stream import recorder
-    from sfm_stream.config import credential_path, read_credential, read_stream, stream_path
+    from sfm_stream.capture import recorder
+    from sfm_stream.settings.config import credential_path, read_credential, read_stream, stream_path
 
     path = stream_path(config_dir, kind, name)
 

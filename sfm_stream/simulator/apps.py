@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from sfm_stream.match import Test, compile_query
-from sfm_stream.query import QueryError, parse
+from sfm_stream.rules.match import Test, compile_query
+from sfm_stream.rules.query import QueryError, parse
 from sfm_stream.simulator.generator import Draft
 from sfm_stream.simulator.ids import Ids, stamp
 from sfm_stream.simulator.problems import Json, duplicate_rule, invalid_rule

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import msgspec
 
+from sfm_stream.rules.trial import lines
 from sfm_stream.simulator.generator import Draft, Generator
 from sfm_stream.simulator.ids import Ids
-from sfm_stream.trial import lines
 
 TICK = 0.02
 """Seconds between two offers at high rates."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from sfm_stream.post_view import Post
+from sfm_stream.rules.post_view import Post
 from sfm_stream.simulator import words
 from sfm_stream.simulator.ids import Ids, stamp
 from sfm_stream.simulator.texts import Json, Text, merged, prepend, shifted

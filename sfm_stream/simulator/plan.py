@@ -71,7 +71,7 @@ from typing import Literal
 import msgspec
 
 from sfm_stream.errors import ConfigError
-from sfm_stream.faults import Fault, convert, nearest, show
+from sfm_stream.settings.faults import Fault, convert, nearest, show
 from sfm_stream.simulator.actions import ACTIONS, Action, Refuse
 from sfm_stream.simulator.problems import PROBLEMS
 

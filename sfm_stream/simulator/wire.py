@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.fields import PUBLIC
+from sfm_stream.settings.fields import PUBLIC
 from sfm_stream.simulator.generator import CREATED, ID, UNTIL, Draft
 from sfm_stream.simulator.ids import EPOCH_MS, stamp
 from sfm_stream.simulator.texts import Json

@@ -9,7 +9,7 @@ from tests.fault.world import Simulated, World
 
 PRETEND = """
 import datetime
-from sfm_stream import connection
+from sfm_stream.capture import connection
 class Later:
     def __getattr__(self, name):
         return getattr(real, name)

@@ -12,7 +12,7 @@ import pytest
 from tests.fault.compare import compare, lines_of, nothing_missing
 from tests.fault.world import Simulated, World, until
 
-SOON = "from sfm_stream import guards; guards.DISK_CHECK = 0.2"
+SOON = "from sfm_stream.capture import guards; guards.DISK_CHECK = 0.2"
 MIB = 1 << 20
 
 
@@ -168,7 +168,7 @@ os.{call} = failing
 def test_a_failing_disk_ends_the_program_with_73(world: World, call: str, error: str) -> None:
     """EIO from any call: the process says so, and what was flushed before is salvaged."""
     flag = world.folder / "broken"
-    patch = "from sfm_stream import capture; capture.SYNC = 0.5\n" + FAILING.format(
+    patch = "from sfm_stream.capture import sink; sink.SYNC = 0.5\n" + FAILING.format(
         call=call, error=error, flag=str(flag)
     )
     running = world.start("--interval", "3", patch=patch)
@@ -238,7 +238,7 @@ def test_an_overflow_is_journaled_to_the_post(
 ) -> None:
     """When even the buffer is full, what is dropped is counted: files and journal add up to what was sent."""
     world = make_world(simulator("--rate", "250"), kind="streamsample")
-    tiny = "from sfm_stream.buffer import Buffer; Buffer.__init__.__defaults__ = (60_000,)\n"
+    tiny = "from sfm_stream.capture.buffer import Buffer; Buffer.__init__.__defaults__ = (60_000,)\n"
     running = world.start(patch=tiny + SLOW.format(seconds=0.7))
     world.connected()
     world.sent_more(500)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from sfm_stream import gaps, past
 from sfm_stream.clock import now
-from sfm_stream.journal import read
+from sfm_stream.record import gaps, past
+from sfm_stream.record.journal import read
 from tests.fault.compare import Compared, capture_files, compare, kept_ids, nothing_missing, seconds
 from tests.fault.world import Simulated, World, until
 
@@ -188,7 +188,7 @@ def noted(descriptor):
         file.write(f"{{os.readlink(f'/proc/self/fd/{{descriptor}}')}} {{os.fstat(descriptor).st_size}}\\n")
 os.fdatasync = noted
 """
-REBOOTED = "from pathlib import Path; from sfm_stream import past; past.BOOT = Path({path!r})"
+REBOOTED = "from pathlib import Path; from sfm_stream.record import past; past.BOOT = Path({path!r})"
 
 
 def test_a_power_cut_keeps_all_up_to_the_last_sync(make_world: Callable[..., World]) -> None:
@@ -300,7 +300,8 @@ def test_a_half_salvaged_segment_is_salvaged_again(world: World) -> None:
 
 DIES = """
 import os, signal
-from sfm_stream import journal, segment
+from sfm_stream.record import journal
+from sfm_stream.capture import segment
 from pathlib import Path
 sync, write = segment.sync_directory, journal.Journal.write
 def die_after_rename(path):

@@ -17,7 +17,7 @@ from tests.fault.world import Simulated, World, until
 
 STREAM = "/2/tweets/search/stream"
 RULES = "/2/tweets/search/stream/rules"
-SOON = "from sfm_stream import backoff; backoff.SERVER_FIRST = 0.5; backoff.LIMIT_FIRST = 1.0; backoff.CAP_WAIT = 1.0"
+SOON = "from sfm_stream.capture import backoff as b; b.SERVER_FIRST = 0.5; b.LIMIT_FIRST = 1.0; b.CAP_WAIT = 1.0"
 
 
 def _attempts(world: World) -> list[float]:

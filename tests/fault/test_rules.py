@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.fault.compare import compare, nothing_missing
 from tests.fault.world import Simulated, World, until
 
-OFTEN = "from sfm_stream import rule_keeper; rule_keeper.CHECK = 0.3; rule_keeper.RETRY = 0.3"
+OFTEN = "from sfm_stream.capture import rule_keeper; rule_keeper.CHECK = 0.3; rule_keeper.RETRY = 0.3"
 RULES = "/2/tweets/search/stream/rules"
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sfm_stream.match import matches
-from sfm_stream.model import Rule
-from sfm_stream.query import parse
-from sfm_stream.rules import compile_rule
+from sfm_stream.rules.compiler import compile_rule
+from sfm_stream.rules.match import matches
+from sfm_stream.rules.query import parse
+from sfm_stream.settings.model import Rule
 from tests.support.program import Program, wait_for
 from tests.support.simulator import Simulator, simulator
 

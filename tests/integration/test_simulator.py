@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sfm_stream.fields import parameters
-from sfm_stream.match import matches
-from sfm_stream.model import Fields
-from sfm_stream.query import parse
+from sfm_stream.rules.match import matches
+from sfm_stream.rules.query import parse
+from sfm_stream.settings.fields import parameters
+from sfm_stream.settings.model import Fields
 from tests.support.contract import check
 from tests.support.embedded_x import RULES, SAMPLE, STREAM, EmbeddedX, posts_of
 

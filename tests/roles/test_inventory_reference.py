@@ -11,8 +11,8 @@ import msgspec
 import pytest
 import yaml
 
-from sfm_stream.model import Fields
-from sfm_stream.preflight import DeclaredCredential, Filter, Sample
+from sfm_stream.settings.model import Fields
+from sfm_stream.settings.preflight import DeclaredCredential, Filter, Sample
 from tests.roles.streams_host import ROOT, run_playbook
 
 REFERENCE = ROOT / "docs" / "inventory.md"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sfm_stream.preflight import HostVars
+from sfm_stream.settings.preflight import HostVars
 from tests.roles.streams_host import BIN, ROOT, TOKEN, Deployed, run_playbook
 
 PREFLIGHT = ROOT / "playbooks" / "preflight.yml"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream import clock
-from sfm_stream.answers import DETAIL, Kind, refusal, seconds_until
+from sfm_stream.capture.answers import DETAIL, Kind, refusal, seconds_until
 
 PROBLEMS = "https://api.twitter.com/2/problems/"
 CAPPED = json.dumps({"title": "UsageCapExceeded", "detail": "Usage cap exceeded: Monthly product cap"}).encode()

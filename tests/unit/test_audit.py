@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sfm_stream import manifest
-from sfm_stream.audit import Audit, Findings
-from sfm_stream.organize import Organizer
+from sfm_stream.archive import manifest
+from sfm_stream.archive.audit import Audit, Findings
+from sfm_stream.archive.organize import Organizer
 
 NAME = "twitterfilter-storms-2026-11-{day}T20-{minute}-00Z.jsonl.gz"
 DAY = "twitterfilter-storms/2026/11/24"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.budget import Meter
-from sfm_stream.model import Budget
+from sfm_stream.capture.budget import Meter
+from sfm_stream.settings.model import Budget
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 """The last day of a month."""

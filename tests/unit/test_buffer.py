@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.buffer import Buffer
-from sfm_stream.segment import Line
+from sfm_stream.capture.buffer import Buffer
+from sfm_stream.capture.segment import Line
 
 
 def line(text: bytes, time: float = 0.0) -> Line:

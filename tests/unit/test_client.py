@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import tweepy
 
-from sfm_stream.answers import Kind
-from sfm_stream.client import LINE_LIMIT, SILENCE, Client, Dropped, End, Refused
-from sfm_stream.faults import Secret
+from sfm_stream.capture.answers import Kind
+from sfm_stream.capture.client import LINE_LIMIT, SILENCE, Client, Dropped, End, Refused
+from sfm_stream.settings.faults import Secret
 
 TOKEN = "a-secret-token"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sfm_stream.config import (
+from sfm_stream.errors import ConfigError
+from sfm_stream.settings.config import (
     credential_path,
     list_streams,
     read_credential,
@@ -16,7 +17,6 @@ from sfm_stream.config import (
     stream_path,
     validate_file,
 )
-from sfm_stream.errors import ConfigError
 
 STREAM = {"kind": "filterstream", "name": "storms", "credential": "lab", "rules": [{"name": "main", "track": ["hail"]}]}
 TOKEN = "AAAAsecretAAAA"

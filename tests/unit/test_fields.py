@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sfm_stream.checks import field_faults
-from sfm_stream.fields import PUBLIC, parameters
-from sfm_stream.model import Fields
+from sfm_stream.settings.checks import field_faults
+from sfm_stream.settings.fields import PUBLIC, parameters
+from sfm_stream.settings.model import Fields
 
 PRIVATE = {
     *("non_public_metrics", "organic_metrics", "promoted_metrics", "confirmed_email", "connection_status"),

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream import clock
-from sfm_stream.gaps import Coverage, coverage
-from sfm_stream.past import Outage
+from sfm_stream.record.gaps import Coverage, coverage
+from sfm_stream.record.past import Outage
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from sfm_stream import clock
-from sfm_stream.journal import journal_path
-from sfm_stream.status import Lock
+from sfm_stream.record.journal import journal_path
+from sfm_stream.record.status import Lock
 
 STORMS = "twitterfilter-storms"
 

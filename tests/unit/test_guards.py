@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from sfm_stream import clock, disk
-from sfm_stream.budget import Meter
-from sfm_stream.disk import MARGIN, Room
-from sfm_stream.guards import Guards, too_full
-from sfm_stream.journal import Journal, read
-from sfm_stream.model import Budget
+from sfm_stream import clock
+from sfm_stream.capture import disk
+from sfm_stream.capture.budget import Meter
+from sfm_stream.capture.disk import MARGIN, Room
+from sfm_stream.capture.guards import Guards, too_full
+from sfm_stream.record.journal import Journal, read
+from sfm_stream.settings.model import Budget
 
 
 class Stream:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream import history
 from sfm_stream.errors import ConfigError, StorageError
+from sfm_stream.record import history
 
 PROGRAM = "twitterfilter-storms"
 START = datetime(2026, 11, 24, 20, 15, tzinfo=UTC)

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream import clock, journal
+from sfm_stream import clock
 from sfm_stream.errors import StorageError
-from sfm_stream.journal import Journal, NoJournal, journal_path, read
+from sfm_stream.record import journal
+from sfm_stream.record.journal import Journal, NoJournal, journal_path, read
 
 
 @contextmanager
@@ -157,7 +158,7 @@ def test_no_journal_forgets(tmp_path: Path) -> None:
 
 def test_every_event_that_is_written_is_in_the_table_of_events() -> None:
     """The module's table is what people and programs read journals by."""
-    sources = [path.read_text() for path in Path(journal.__file__).parent.glob("*.py")]
+    sources = [path.read_text() for path in Path(journal.__file__).parents[1].rglob("*.py")]
     written = {event for text in sources for event in re.findall(r'journal\.write\(\s*"([a-z]+)"', text)}
     table = {line.split()[0] for line in (journal.__doc__ or "").splitlines() if line[:1].isalpha()}
     assert {"rotate", "gap", "stop"} <= written <= table

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from sfm_stream.match import compile_query, matches
-from sfm_stream.model import Degrees, Rule
-from sfm_stream.post_view import Post, tokens
-from sfm_stream.query import parse
-from sfm_stream.rules import TooLongError, compile_rule
+from sfm_stream.rules.compiler import TooLongError, compile_rule
+from sfm_stream.rules.match import compile_query, matches
+from sfm_stream.rules.post_view import Post, tokens
+from sfm_stream.rules.query import parse
+from sfm_stream.settings.model import Degrees, Rule
 
 # --- What a filter means, told by a second, independent witness ------------------------------------------------------
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.model import SAFE_NAME
 from sfm_stream.names import PART, CaptureName, parse
+from sfm_stream.settings.model import SAFE_NAME
 
 safe_names = st.from_regex(SAFE_NAME, fullmatch=True)
 times = st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001

@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream import manifest, names
-from sfm_stream.audit import Audit, Findings
+from sfm_stream import names
+from sfm_stream.archive import manifest
+from sfm_stream.archive.audit import Audit, Findings
+from sfm_stream.archive.filesystem import Filesystem
+from sfm_stream.archive.organize import Organizer, Outcome
+from sfm_stream.archive.tree import lock
 from sfm_stream.errors import LockedError, StorageError
-from sfm_stream.filesystem import Filesystem
-from sfm_stream.organize import Organizer, Outcome
-from sfm_stream.tree import lock
 
 OWN = "twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz"
 DAY = "twitterfilter-storms/2026/11/24"

@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sfm_stream import clock, past, status
-from sfm_stream.journal import journal_path
-from sfm_stream.past import Outage, Past
-from sfm_stream.status import Status
+from sfm_stream import clock
+from sfm_stream.record import past, status
+from sfm_stream.record.journal import journal_path
+from sfm_stream.record.past import Outage, Past
+from sfm_stream.record.status import Status
 
 PROGRAM = "twitterfilter-storms"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sfm_stream.preflight import Plan, examine
+from sfm_stream.settings.preflight import Plan, examine
 
 KNOWN = {
     "sfm_api_url",

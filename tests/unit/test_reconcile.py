@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.reconcile import Add, Changes, Delete, LiveRule, plan
-from sfm_stream.rules import XRule
+from sfm_stream.rules.compiler import XRule
+from sfm_stream.rules.reconcile import Add, Changes, Delete, LiveRule, plan
 
 NAME, LIMIT = "storms", 8
 OWN_TAGS, FOREIGN_TAGS = ["sfm:storms:a", "sfm:storms:b"], ["", "other", "sfm:storm:a", "sfm:storms2:a"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from sfm_stream.client import Refused
+from sfm_stream.capture.client import Refused
+from sfm_stream.capture.rule_keeper import RuleKeeper
 from sfm_stream.errors import RulesRefusedError
-from sfm_stream.journal import Journal, read
-from sfm_stream.model import Rule, Stream
-from sfm_stream.rule_keeper import RuleKeeper
+from sfm_stream.record.journal import Journal, read
+from sfm_stream.settings.model import Rule, Stream
 from tests.unit.rules_server import App, serving
 
 TAG = "sfm:storms:main"

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.envelope import look
-from sfm_stream.salvage import examine, finished, leftovers, salvage
-from sfm_stream.segment import Line, Segment
+from sfm_stream.capture.envelope import look
+from sfm_stream.capture.salvage import examine, finished, leftovers, salvage
+from sfm_stream.capture.segment import Line, Segment
 
 PROGRAM = "twitterfilter-storms"
 BEGUN = datetime(2026, 11, 24, 20, 15, tzinfo=UTC)
@@ -224,7 +224,7 @@ KILLED = """
 import _strptime, os, signal, sys  # all that is imported later, too: the interpreter may lie where only root reads
 from pathlib import Path
 
-from sfm_stream.salvage import salvage
+from sfm_stream.capture.salvage import salvage
 
 if os.geteuid() == 0:
     os.setgroups([])

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.segment import Line, Segment
+from sfm_stream.capture.segment import Line, Segment
 
 BEGUN = datetime(2026, 11, 24, 20, 15, 0, 999_999, tzinfo=UTC)
 NAME = "twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz"

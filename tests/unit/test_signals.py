@@ -13,7 +13,7 @@ import pytest
 
 WAITING = """
 import threading
-from sfm_stream.signals import Signals
+from sfm_stream.capture.signals import Signals
 
 signals = Signals()
 print("ready", flush=True)
@@ -69,7 +69,7 @@ def test_a_signal_that_came_before_the_wait_is_not_missed() -> None:
     """Whoever waits after it does not wait."""
     script = """
     import os, signal
-    from sfm_stream.signals import Signals
+    from sfm_stream.capture.signals import Signals
 
     signals = Signals()
     print("ready", flush=True)
@@ -85,7 +85,7 @@ def test_another_thread_ends_the_wait_however_often_it_wakes() -> None:
     """Each wait ends once; more wakes than a pipe holds do not block the one who wakes."""
     script = """
     import threading
-    from sfm_stream.signals import Signals
+    from sfm_stream.capture.signals import Signals
 
     signals = Signals()
     print("ready", flush=True)
@@ -106,7 +106,7 @@ def test_another_thread_ends_the_wait_however_often_it_wakes() -> None:
 def test_a_wait_of_no_time_returns() -> None:
     """A deadline that has passed is no wait."""
     script = """
-    from sfm_stream.signals import Signals
+    from sfm_stream.capture.signals import Signals
 
     signals = Signals()
     print("ready", flush=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sfm_stream import status
 from sfm_stream.errors import LockedError, StorageError
-from sfm_stream.status import Lock, Status, is_alive, read, read_all, status_path, write
+from sfm_stream.record import status
+from sfm_stream.record.status import Lock, Status, is_alive, read, read_all, status_path, write
 
 PROGRAM = "twitterfilter-storms"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOLDER = """
 import sys
 from pathlib import Path
-from sfm_stream.status import Lock
+from sfm_stream.record.status import Lock
 
 lock = Lock(Path(sys.argv[1]), sys.argv[2])
 print("held", flush=True)

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from sfm_stream import clock
-from sfm_stream.model import Rule, Stream
-from sfm_stream.status import Lock, Status, write
-from sfm_stream.status_command import SILENT, Report, report
+from sfm_stream.commands.status import SILENT, Report, report
+from sfm_stream.record.status import Lock, Status, write
+from sfm_stream.settings.model import Rule, Stream
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))

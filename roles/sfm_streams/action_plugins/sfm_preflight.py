@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 if TYPE_CHECKING:
-    from sfm_stream.preflight import Declared
+    from sfm_stream.settings.preflight import Declared
 
 DOCUMENTATION = r"""
 ---
@@ -103,7 +103,7 @@ def _examination(checkout: Path) -> Any:  # noqa: ANN401 - a function of a packa
     if (checkout / "sfm_stream" / "preflight.py").is_file() and str(checkout) not in sys.path:
         sys.path.insert(0, str(checkout))
     try:
-        from sfm_stream.preflight import examine
+        from sfm_stream.settings.preflight import examine
     except ImportError as error:
         raise AnsibleActionFail(
             f"Ansible's Python ({sys.executable}) cannot examine the inventory: {error}. Install this checkout where "
@@ -172,7 +172,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - any plain data
 
 def _wrong_kinds(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Faults of the variables that `examine` does not convert: those that only the roles read."""
-    from sfm_stream.preflight import HostVars
+    from sfm_stream.settings.preflight import HostVars
 
     judged = {"sfm_credentials", "sfm_filters", *(f"sfm_{name}" for name in HostVars.__struct_fields__)}
     for variables in hosts.values():
@@ -181,7 +181,7 @@ def _wrong_kinds(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, M
 
 
 def _wrong_kind(where: str, value: object, option: Mapping[str, Any]) -> Iterator[str]:
-    from sfm_stream.faults import nearest, show
+    from sfm_stream.settings.faults import nearest, show
 
     kind, needed = _KINDS.get(option.get("type", "str"), (object, ""))
     found = "found a value" if option.get("no_log") else f"found {show(value)}"

@@ -1,0 +1,1 @@
+"""What becomes of finished files: the date tree, its manifests, and the audit."""

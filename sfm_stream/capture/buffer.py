@@ -1,0 +1,105 @@
+"""The bounded buffer between the thread that reads the socket and the one that writes to the disk.
+
+A disk that is slow for a while must not stall the reader, whom X would cut off. When the buffer is full,
+what arrives is dropped and counted, and the writer journals how much.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from sfm_stream.capture.segment import Line
+
+LIMIT = 64 << 20
+"""Bytes held at most: more than a minute at X's cap of 250 posts a second."""
+
+
+class Overflow(msgspec.Struct, frozen=True, kw_only=True):
+    """What was dropped since it was last asked."""
+
+    posts: int
+    bytes: int
+    first_time: datetime
+    last_time: datetime
+
+
+class Buffer:
+    """Lines in the order of their arrival.
+
+    Args:
+        wake: Called by `put` when the buffer was empty; must be quick, and callable from any thread.
+        limit: Bytes to hold at most.
+    """
+
+    def __init__(self, wake: Callable[[], None], limit: int = LIMIT) -> None:
+        self.high_water = 0
+        """The most bytes that it ever held."""
+        self._wake = wake
+        self._limit = limit
+        self._lines: deque[Line] = deque()
+        self._size = 0
+        self._dropped: Overflow | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return self._size
+
+    @property
+    def oldest(self) -> float | None:
+        """When the line arrived that has waited longest, in seconds since 1970; None where none waits."""
+        with self._lock:
+            return self._lines[0].time if self._lines else None
+
+    @property
+    def count(self) -> int:
+        """Lines held, and lines dropped that `overflow` has not told yet."""
+        with self._lock:
+            return len(self._lines) + (self._dropped.posts if self._dropped else 0)
+
+    def put(self, line: Line) -> None:
+        """Adds a line, or drops it where it does not fit."""
+        with self._lock:
+            if self._size + len(line.raw) > self._limit and self._lines:
+                self._drop(line)
+                return
+            first = not self._lines
+            self._lines.append(line)
+            self._size += len(line.raw)
+            self.high_water = max(self.high_water, self._size)
+        if first:
+            self._wake()
+
+    def take(self, most: int) -> list[Line]:
+        """Takes lines out, oldest first: at least one where there are any, and no more than about `most` bytes."""
+        taken: list[Line] = []
+        size = 0
+        with self._lock:
+            while self._lines and size < most:
+                line = self._lines.popleft()
+                size += len(line.raw)
+                taken.append(line)
+            self._size -= size
+        return taken
+
+    def overflow(self) -> Overflow | None:
+        """What was dropped since the last call; None where nothing was."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, None
+        return dropped
+
+    def _drop(self, line: Line) -> None:
+        """Counts only: were each noted, a writer that is stuck for hours would fill the memory all the same."""
+        time, before = datetime.fromtimestamp(line.time, UTC), self._dropped
+        self._dropped = Overflow(
+            posts=(before.posts if before else 0) + 1,
+            bytes=(before.bytes if before else 0) + len(line.raw),
+            first_time=before.first_time if before else time,
+            last_time=time,
+        )

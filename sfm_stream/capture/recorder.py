@@ -1,0 +1,351 @@
+"""Runs one stream: settings in, posts through, files and a journal out. The main thread of a capture program.
+
+Two threads share the work. `Connection` reads the socket; this one writes, and so it owns the files, the
+signals, the guards and the live status. A bounded buffer lies between them.
+
+What stopping does, in this order: ask X to end the connection; write what still arrives, for up to a second;
+finish the segment; journal the stop; leave with 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from sfm_stream import __version__, clock
+from sfm_stream.archive import recorded
+from sfm_stream.capture import salvage
+from sfm_stream.capture.budget import Meter
+from sfm_stream.capture.buffer import Buffer
+from sfm_stream.capture.connection import DRAIN, Connection
+from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
+from sfm_stream.capture.segment import Line
+from sfm_stream.capture.signals import Signals
+from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
+from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
+from sfm_stream.names import PART
+from sfm_stream.record import history, journal, past, status
+from sfm_stream.settings.model import Budget, Credential, Stream
+from sfm_stream.supervised import STEADY, Supervision
+
+BATCH = 1 << 20
+"""Bytes to compress and write at a time."""
+GATHER = 0.05
+"""Seconds to let lines gather before they are written: many at once cost less."""
+TICK = 1.0
+"""Seconds between two looks at the guards, and two live statuses."""
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    settings: Callable[[], Stream], credential: Credential, *, settings_path: Path, save: bool, verbose: bool
+) -> None:
+    """Captures until a signal asks it to stop.
+
+    Args:
+        settings: Reads the stream's settings; called again at SIGHUP.
+        credential: The secret.
+        settings_path: The file that `settings` reads.
+        save: Write files and a journal; otherwise print the lines.
+        verbose: Log more.
+
+    Raises:
+        SfmError: What no retry cures; the message is for a person.
+    """
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
+    logging.getLogger("sfm_stream").setLevel(logging.DEBUG if verbose else logging.INFO)
+    signals, supervision, begun = Signals(), Supervision(), time.monotonic()
+    try:
+        recorder = Recorder(settings, settings_path, save=save, signals=signals, supervision=supervision)
+        recorder.run(credential)
+    except BrokenPipeError:
+        # Whoever read our output has enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SfmError as error:
+        if error.exit_code in STOP_CODES and supervision.active:
+            while not signals.stop and time.monotonic() < begun + STEADY:
+                signals.wait(begun + STEADY - time.monotonic())
+        raise
+
+
+class Recorder:
+    """One stream, from its settings to its end."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Stream],
+        path: Path,
+        *,
+        save: bool,
+        signals: Signals,
+        supervision: Supervision,
+    ) -> None:
+        self._settings = settings
+        self._path = path
+        self._save = save
+        self._signals = signals
+        self._supervision = supervision
+        self._stream = stream = settings()
+        self._data_dir, self._state_dir = Path(stream.data_dir), Path(stream.state_dir)
+        self._buffer = Buffer(signals.wake)
+        self._meter = Meter(self._state_dir / "budget" / f"{stream.credential}.json", stream.budget)
+        self._live = status.Status(
+            program=stream.program,
+            pid=os.getpid(),
+            since=clock.now(),
+            credential=stream.credential,
+            per_day=stream.budget.per_day,
+            per_month=stream.budget.per_month,
+        )
+        self._written = b""
+        self._due = 0.0
+        self._journal: journal.Record = journal.NoJournal()
+        self._sink: Sink = Printed()
+
+    def run(self, credential: Credential) -> None:
+        """Captures until a signal asks it to stop.
+
+        Raises:
+            SfmError: What no retry cures. It is in the journal, and the segment is finished where that was possible.
+        """
+        before = self._take_name() if self._save else past.Past()
+        try:
+            self._guards = Guards(
+                self._meter, self._data_dir if self._save else None, self._stream.min_free, self._journal
+            )
+            if self._save:
+                before = self._prepare_files(before)
+            connection = Connection(
+                self._stream,
+                credential,
+                receive=self._receive,
+                journal=self._journal,
+                wake=self._signals.wake,
+                past=before,
+            )
+            self._capture(connection)
+            if connection.failure is not None:
+                raise connection.failure
+        except SfmError as error:
+            with suppress(SfmError, OSError):
+                self._leave(str(error), planned=False)
+            raise
+        self._live.last_byte = connection.last_byte or self._live.last_byte
+        self._leave(self._signals.stop or "", planned=True)
+
+    def _capture(self, connection: Connection) -> None:
+        try:
+            self._look_after(connection)
+            connection.start()
+            while not self._signals.stop and connection.failure is None:
+                self._turn(connection)
+            self._drain(connection)
+            self._sink.close()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _storage_error(error, self._data_dir) from error
+
+    def _take_name(self) -> past.Past:
+        """Locks the program's name and opens its journal; returns what the last run left."""
+        program = self._stream.program
+        self._lock = status.Lock(self._state_dir, program)
+        before = past.read(self._state_dir, program)
+        if (last := status.read(self._state_dir, program)) is not None:
+            self._live.last_post = last.last_post
+            # Killed again before it connects, the next start must know since when posts are lost.
+            self._live.last_byte = min(filter(None, (last.last_byte, last.unwritten)), default=None)
+            self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
+        self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
+        self._record_settings()
+        self._journal.write(
+            "start", pid=os.getpid(), version=__version__, boot=past.boot(), settings=self._live.settings
+        )
+        return before
+
+    def _record_settings(self) -> None:
+        raw = self._path.read_bytes()
+        self._live.settings = hashlib.sha256(raw).hexdigest()
+        if self._save:
+            history.record(self._state_dir, self._stream.program, raw)
+
+    def _prepare_files(self, before: past.Past) -> past.Past:
+        """Waits for room, salvages what a crash left, and sees that files can be written."""
+        stream = self._stream
+        try:
+            self._data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._wait_for_room()
+            self._adopt()
+            # A power cut takes what was not synced, though the time of the last write may have been kept.
+            reach = timedelta(seconds=SYNC if before.rebooted else 0)
+            flushed = [self._salvage(path, reach) for path in salvage.leftovers(self._data_dir, stream.program)]
+            probe = self._data_dir / f".{stream.program}.probe"
+            probe.touch(mode=0o640)
+            probe.unlink()
+        except OSError as error:
+            raise _storage_error(error, self._data_dir) from error
+        self._sink = Files(self._data_dir, stream.program, stream.save_interval, stream.save_bytes, self._journal)
+        outage = before.outage
+        if flushed and outage is not None and max(flushed) < outage.start:
+            # What arrived after the last flush of a killed process is lost with it: the gap begins there.
+            return msgspec.structs.replace(before, outage=msgspec.structs.replace(outage, start=max(flushed)))
+        return before
+
+    def _wait_for_room(self) -> None:
+        """A stream does not begin on a full disk: no post is paid for that cannot be kept."""
+        self._guards.measure()
+        if not self._guards.room.short:
+            return
+        self._journal.write("disk", free=self._guards.room.free, floor=self._guards.room.floor, action="waits")
+        while not self._signals.stop and not self._guards.room.enough_again:
+            self._live.state, self._live.detail = "disk", too_full(self._guards.room)
+            self._write_status()
+            self._signals.wait(DISK_CHECK)
+            self._guards.measure()
+
+    def _adopt(self) -> None:
+        """Journals the files that a kill kept from being journaled: between its new name and the entry there is one."""
+        files = salvage.finished(self._data_dir, self._stream.program)
+        known = recorded.look_up(self._state_dir, self._stream.program, set(files)) if files else {}
+        for name in sorted(files.keys() - known.keys()):
+            found = salvage.examine(files[name])
+            self._journal.write("salvage", segment=f"{name}{PART}", **msgspec.structs.asdict(found))
+            if self._meter.spent.segment == f"{name}{PART}":
+                self._meter.catch_up(f"{name}{PART}", found.posts, found.lost_after)
+
+    def _salvage(self, path: Path, reach: timedelta) -> datetime:
+        saved = salvage.salvage(path)
+        saved = msgspec.structs.replace(saved, lost_after=saved.lost_after - reach)
+        log.warning("salvaged %s: %d posts, and %d bytes were torn", path.name, saved.posts, saved.torn_bytes)
+        self._journal.write("salvage", segment=path.name, **msgspec.structs.asdict(saved))
+        self._meter.catch_up(path.name, saved.posts, saved.lost_after)
+        return saved.lost_after
+
+    def _receive(self, line: bytes, post: str) -> None:
+        self._buffer.put(Line(line, time.time(), post))
+
+    def _turn(self, connection: Connection) -> None:
+        """One round of the main thread's work, and the wait for the next."""
+        due = min(self._sink.tick(), TICK)
+        if not self._buffer.size:
+            self._signals.wait(due)
+        if 0 < self._buffer.size < BATCH and not self._signals.stop:
+            self._signals.wait(GATHER)
+        self._write_lines()
+        if self._signals.reread:
+            self._signals.reread = False
+            self._reread(connection)
+            self._due = 0.0
+        self._look_after(connection)
+
+    def _write_lines(self) -> None:
+        if lines := self._buffer.take(BATCH):
+            self._sink.write(lines)
+            self._count(lines)
+        if lost := self._buffer.overflow():
+            log.error("%d posts dropped: they came faster than they could be written", lost.posts)
+            self._journal.write("overflow", **msgspec.structs.asdict(lost))
+            self._meter.add(lost.posts, lost.last_time)
+
+    def _count(self, lines: list[Line]) -> None:
+        now, live = clock.now(), self._live
+        if live.last_post is None or live.last_post.date() != now.date():
+            live.posts_today = live.bytes_today = 0
+        live.last_post = now
+        live.posts_today += len(lines)
+        live.bytes_today += sum(len(line.raw) for line in lines)
+        self._meter.add(len(lines), now)
+
+    def _look_after(self, connection: Connection) -> None:
+        """Keeps the guards and the live status, about once a second or when the state has changed."""
+        connection.tick()
+        live, now = self._live, time.monotonic()
+        if now < self._due and live.state == connection.state and live.segment == self._sink.current:
+            return
+        self._due = now + TICK
+        if self._supervision.gone:
+            self._signals.stop = "supervisord is gone"
+        self._guards.check(connection, self._buffer.count)
+        live.state, live.detail, live.since = connection.state, connection.detail, connection.since
+        live.connected_since = connection.connected_since
+        live.last_byte = connection.last_byte or live.last_byte
+        self._write_status()
+
+    def _write_status(self) -> None:
+        """Replaces the status file if anything that a person would look at has changed, and keeps the counters."""
+        live = self._live
+        live.today, live.this_month = self._meter.spent.today, self._meter.spent.this_month
+        live.dollars = self._meter.dollars_this_month
+        live.segment = self._sink.current
+        live.buffer, live.buffer_high = self._buffer.size, self._buffer.high_water
+        live.unwritten = self._unwritten()
+        live.free, live.floor = self._guards.room.free >> 20 << 20, self._guards.room.floor
+        content = msgspec.json.encode(live)
+        if content == self._written:
+            return
+        self._written = content
+        if self._save:
+            if isinstance(self._sink, Files):
+                self._meter.spent.segment, self._meter.spent.of_segment = live.segment or "", self._sink.posts
+            try:
+                status.write(self._state_dir, live)
+                self._meter.save()
+            except OSError as error:
+                raise _storage_error(error, self._state_dir) from error
+        elif self._stream.budget != Budget():
+            # Printed posts cost as much; whoever may not write the counters prints all the same.
+            with suppress(OSError):
+                self._meter.save()
+
+    def _reread(self, connection: Connection) -> None:
+        """Takes up what may change while the connection stands: the rules."""
+        try:
+            stream = self._settings()
+        except ConfigError as error:
+            log.error("settings not taken up: %s", error)
+            self._journal.write("settings", fault=str(error))
+            return
+        if msgspec.structs.replace(stream, rules=()) != msgspec.structs.replace(self._stream, rules=()):
+            log.warning("settings besides the rules have changed, too: they are taken up at the next start")
+        self._record_settings()
+        log.info("settings read again")
+        connection.update(stream)
+
+    def _drain(self, connection: Connection) -> None:
+        """Writes what is still under way, for a bounded time."""
+        connection.stop()
+        deadline = time.monotonic() + DRAIN * 1.4
+        # A connection that is just being made counts, too: X may grant it, and send posts.
+        while connection.under_way and connection.is_alive() and time.monotonic() < deadline:
+            self._signals.wait(0.02)
+            connection.tick()
+            self._write_lines()
+        while self._buffer.size:
+            self._write_lines()
+
+    def _unwritten(self) -> datetime | None:
+        """Since when posts arrived that a kill would take, or that a failing disk has not taken."""
+        oldest = min(filter(None, (self._sink.unflushed_since, self._buffer.oldest)), default=None)
+        return clock.milliseconds(datetime.fromtimestamp(oldest, UTC)) if oldest else None
+
+    def _leave(self, reason: str, *, planned: bool) -> None:
+        self._journal.write("stop", reason=reason, planned=planned, unwritten=self._unwritten())
+        log.log(logging.INFO if planned else logging.ERROR, "stopped: %s", reason)
+        self._live.state, self._live.detail, self._live.since = "stopped", reason, clock.now()
+        self._live.connected_since = None
+        self._write_status()
+
+
+def _storage_error(error: OSError, directory: Path) -> StorageError:
+    return StorageError(f"{error.filename or directory}: {error.strerror}; what was flushed before stays readable")

@@ -1,0 +1,160 @@
+"""Where the lines of a stream go: into segments that become capture files, or to standard output."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from sfm_stream import clock
+from sfm_stream.capture.segment import Line, Segment
+from sfm_stream.record.journal import Record
+
+FLUSH = 1.0
+"""A kill -9 loses no more than the lines of so many seconds."""
+SYNC = 5.0
+"""A power cut loses no more than the lines of so many seconds."""
+RECENT = 5000
+"""Duplicates are recognised among so many posts."""
+
+
+class Sink(Protocol):
+    """What becomes of lines. Any method may raise OSError."""
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Takes lines, of which there is at least one."""
+
+    def tick(self) -> float:
+        """Does what is due; returns the seconds until something may be due again."""
+
+    def close(self) -> None:
+        """Makes everything final."""
+
+    @property
+    def current(self) -> str | None:
+        """The name of the file being written."""
+
+    @property
+    def posts(self) -> int:
+        """How many posts went into it."""
+
+    @property
+    def unflushed_since(self) -> float | None:
+        """When the first line arrived that a kill would take, in seconds since 1970; None where there is none."""
+
+
+class Files:
+    """Writes segments of one program, and finishes each in time: by its age even when nothing arrives, or by its size.
+
+    A segment is begun with the first line that it holds: a quiet stream leaves no empty files, and its journal says
+    that it was connected all the same.
+
+    Args:
+        directory: The data directory.
+        program: Begins the files' names.
+        interval: Seconds after which a segment is finished.
+        size: Bytes of file after which it is finished sooner; None for never.
+        journal: Told of each capture file.
+    """
+
+    def __init__(self, directory: Path, program: str, interval: float, size: int | None, journal: Record) -> None:
+        self._directory = directory
+        self._program = program
+        self._interval = interval
+        self._size = size
+        self._journal = journal
+        self._segment: Segment | None = None
+        self._begun = self._flushed = self._synced = 0.0
+        self.unflushed_since: float | None = None
+        """When the first line arrived that is not flushed yet."""
+        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._duplicates = 0
+
+    @property
+    def current(self) -> str | None:
+        """The name of the segment."""
+        return self._segment.path.name if self._segment else None
+
+    @property
+    def posts(self) -> int:
+        """The posts in the segment."""
+        return self._segment.posts if self._segment else 0
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Appends lines to the segment, after beginning one where there is none."""
+        now = time.monotonic()
+        if self.unflushed_since is None:
+            self.unflushed_since = lines[0].time
+        if self._segment is None:
+            self._segment = Segment(self._directory, self._program, clock.now())
+            self._begun = self._flushed = self._synced = now
+        elif not self._segment.unflushed:
+            self._flushed = now
+            if not self._segment.unsynced:
+                self._synced = now
+        self._segment.write(lines)
+        for line in lines:
+            self._count(line.id)
+        self.tick()
+
+    def tick(self) -> float:
+        """Finishes, syncs or flushes the segment where that is due."""
+        segment, now = self._segment, time.monotonic()
+        if segment is None:
+            return self._interval
+        if now - self._begun >= self._interval or (self._size is not None and segment.size >= self._size):
+            self.close()
+            return self._interval
+        if segment.unsynced and now - self._synced >= SYNC:
+            segment.sync()
+            self.unflushed_since = None
+        elif segment.unflushed and now - self._flushed >= FLUSH:
+            segment.flush()
+            self.unflushed_since = None
+        due = [self._begun + self._interval]
+        if segment.unsynced:
+            due.append(self._synced + SYNC)
+        if segment.unflushed:
+            due.append(self._flushed + FLUSH)
+        return max(0.0, min(due) - now)
+
+    def close(self) -> None:
+        """Makes a capture file of the segment, if there is one."""
+        if self._segment is not None:
+            finished = self._segment.finish()
+            self._segment = self.unflushed_since = None
+            self._journal.write("rotate", **msgspec.structs.asdict(finished), duplicates=self._duplicates or None)
+            self._duplicates = 0
+
+    def _count(self, post: str) -> None:
+        if post in self._recent:
+            self._duplicates += 1
+            return
+        self._recent[post] = None
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+
+
+class Printed:
+    """Prints each line on standard output, as SFM did without ``--save``."""
+
+    current: str | None = None
+    posts = 0
+    unflushed_since: float | None = None
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Prints lines at once, for whoever reads a pipe."""
+        sys.stdout.buffer.write(b"\n".join([*(line.raw for line in lines), b""]))
+        sys.stdout.buffer.flush()
+
+    def tick(self) -> float:
+        """Has nothing to do."""
+        return 3600.0
+
+    def close(self) -> None:
+        """Has nothing to do."""

@@ -1,0 +1,96 @@
+"""The command `gaps`: what is missing, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sfm_stream import clock, table
+from sfm_stream.places import config_dir_option, find_state_dir, state_dir_option
+
+if TYPE_CHECKING:
+    from sfm_stream.record.gaps import Coverage
+
+_COLUMNS = ("PROGRAM", "FROM (UTC)", "TO (UTC)", "LENGTH", "KIND", "CAUSE")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="Leave out what ended before this time (UTC).",
+)
+@table.format_option
+@config_dir_option
+@state_dir_option
+def gaps(name: str | None, since: datetime | None, form: str, config_dir: Path, state_dir: Path | None) -> None:
+    """Show when streams were not connected, and why.
+
+    NAME is a filter or a program; all programs of this host without it. Exits with 3 where there are gaps
+    that nobody asked for, or losses.
+    """
+    from sfm_stream.errors import FindingsError, UsageError
+    from sfm_stream.record import journal, past, status
+    from sfm_stream.record.gaps import coverage
+    from sfm_stream.settings.faults import nearest
+
+    state = find_state_dir(state_dir, config_dir)
+    programs = [path.stem for path in sorted((state / "journal").glob("*.jsonl"))]
+    if name is not None:
+        chosen = [each for each in programs if each in (name, f"twitterfilter-{name}")]
+        if not chosen:
+            known = [each.removeprefix("twitterfilter-") for each in programs]
+            raise UsageError(f"no journal of {name!r} in {state}; {nearest(name, known) if known else 'there is none'}")
+        programs = chosen
+    now, begin = clock.now(), since.replace(tzinfo=UTC) if since else None
+    found = []
+    for program in programs:
+        outage = past.read(state, program, killed=not status.is_alive(state, program)).outage
+        entries = journal.read(journal.journal_path(state, program))
+        found.append(coverage(program, entries, outage, now, begin))
+    click.echo(_text(found, form))
+    bad = sum(len(each.failures) + len(each.losses) + (each.start is None) for each in found)
+    if bad:
+        raise FindingsError(f"{bad} gaps or losses that nobody asked for" if form == "table" else "")
+
+
+def _text(found: list[Coverage], form: str) -> str:
+    if form == "json":
+        return table.json_text(found)
+    rows = [
+        (
+            each.program,
+            table.moment(gap.start),
+            table.moment(gap.end) if gap.end else "now",
+            table.duration(gap.seconds),
+            "planned" if gap.planned else "failure",
+            gap.cause + (f" (X was asked to recover {gap.backfill_minutes} min)" if gap.backfill_minutes else ""),
+        )
+        for each in found
+        for gap in each.gaps
+    ]
+    rows += [
+        (each.program, table.moment(loss.time), "", f"{loss.posts or '?'} posts", "loss", loss.what)
+        for each in found
+        for loss in each.losses
+    ]
+    rows.sort(key=lambda row: (row[0], row[1]))
+    if form == "csv":
+        return table.csv_text(_COLUMNS, rows)
+    share = [
+        (
+            each.program,
+            table.moment(each.start) if each.start else "never connected",
+            f"{each.connected:.4%}" if each.connected is not None else "-",
+            str(len(each.gaps) - len(each.failures)),
+            str(len(each.failures)),
+            str(len(each.losses)),
+        )
+        for each in found
+    ]
+    summary = table.render(("PROGRAM", "SINCE (UTC)", "CONNECTED", "PLANNED", "FAILURES", "LOSSES"), share)
+    return "\n\n".join([summary, table.render(_COLUMNS, rows)] if rows else [summary])

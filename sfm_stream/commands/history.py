@@ -1,0 +1,106 @@
+"""`sfm-stream history`: what a stream had been asked for, and when that changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path, PurePath
+
+import click
+
+from sfm_stream.table import json_option, json_text, moment, render
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--file", "capture_file", help="Only the settings that held while this capture file was made.")
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    default=Path("/var/lib/sfm/state"),
+    show_default=True,
+    help="Where the programs keep their records.",
+)
+@json_option
+def history(name: str | None, capture_file: str | None, state_dir: Path, as_json: bool) -> None:
+    """Show each version of the settings of NAME (a filter or a program), and what changed from one to the next.
+
+    With --file in place of NAME: the settings that held while that file was made.
+    """
+    from sfm_stream.errors import UsageError
+    from sfm_stream.record.history import Change, Version, changes, during, versions
+
+    if (name is None) == (capture_file is None):
+        raise click.UsageError("Give the NAME of a filter or program, or a capture file with --file.")
+    if capture_file is not None:
+        program, start, end = _span(state_dir, capture_file)
+        shown = during(versions(state_dir, program), start, end)
+        if not shown:
+            raise UsageError(f"no settings of {program} are recorded for {start:%Y-%m-%d %H:%M:%S} or before")
+    else:
+        assert name is not None  # noqa: S101 - for the type checker
+        program = _program(state_dir, name)
+        shown = versions(state_dir, program)
+
+    steps: list[tuple[Version, list[Change]]] = []
+    before: dict[str, object] = {}
+    for version in shown:
+        steps.append((version, changes(before, version.settings)))
+        before = version.settings
+    if as_json:
+        click.echo(
+            json_text(
+                [
+                    {
+                        "program": program,
+                        "time": version.time,
+                        "sha256": version.sha256,
+                        "settings": version.settings,
+                        "changes": differences,
+                    }
+                    for version, differences in steps
+                ]
+            )
+        )
+        return
+    click.echo(f"{program}: {len(shown)} version{'s' * (len(shown) != 1)}")
+    rows: list[tuple[str, str, str, str]] = []
+    for version, differences in steps:
+        head = (moment(version.time), version.sha256[:12])
+        cells = [(change.key, str(change)) for change in differences] or [("-", "the same, written differently")]
+        rows.extend((*(head if not index else ("", "")), *cell) for index, cell in enumerate(cells))
+    click.echo(render(("SINCE (UTC)", "SETTINGS", "KEY", "CHANGE"), rows))
+
+
+def _program(state_dir: Path, name: str) -> str:
+    from sfm_stream.errors import UsageError
+    from sfm_stream.record.history import history_path, programs
+    from sfm_stream.settings.faults import nearest
+    from sfm_stream.settings.model import program_name
+
+    for program in (name, program_name("filterstream", name)):
+        if history_path(state_dir, program).exists():
+            return program
+    known = [program.removeprefix(program_name("filterstream", "")) for program in programs(state_dir)]
+    raise UsageError(
+        f"no history of {name!r} in {state_dir / 'history'}; {nearest(name, known) if known else 'it holds none'}"
+    )
+
+
+def _span(state_dir: Path, capture_file: str) -> tuple[str, datetime, datetime]:
+    """The program of a file, and from when to when it was written."""
+    from sfm_stream import names
+    from sfm_stream.archive.recorded import look_up
+    from sfm_stream.errors import UsageError
+    from sfm_stream.record.history import during, versions
+
+    file = PurePath(capture_file).name.removesuffix(names.PART)
+    capture = names.parse(file)
+    if capture is None:
+        raise UsageError(
+            f"{capture_file}: not the name of a capture file, such as streamsample-2026-11-24T20-15-00Z{names.SUFFIX}"
+        )
+    if known := look_up(state_dir, capture.program, {file}).get(file):
+        return capture.program, capture.time, known.time
+    held = during(versions(state_dir, capture.program), capture.time, capture.time)
+    interval = held[0].settings.get("save_interval", 900) if held else 900
+    return capture.program, capture.time, capture.time + timedelta(seconds=float(interval))

@@ -1,0 +1,115 @@
+"""`sfm-stream organizedata`: finished files go into the date tree."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sfm_stream import clock
+from sfm_stream.archive.job import become_owner, count, keep_outcome, place_options
+from sfm_stream.table import duration, json_option, json_text, printable, progress, render, size
+
+if TYPE_CHECKING:
+    from sfm_stream.archive.organize import Organizer, Outcome
+
+
+@click.command()
+@place_options
+@click.option("--dry-run", is_flag=True, help="Change nothing; show what would be done.")
+@click.option("--adopt", is_flag=True, help="List files, too, that lie unlisted in days which have a manifest.")
+@click.option("--verbose", is_flag=True, help="Print each file.")
+@json_option
+def organizedata(
+    data_dir: Path,
+    archive_dir: Path | None,
+    state_dir: Path,
+    dry_run: bool,
+    adopt: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Move finished capture files into the date tree, each with its entry in its day's SHA256SUMS.
+
+    Files that are still being written stay; names that are not understood stay and are listed. It reads SFM's names
+    as well, and takes up days that SFM laid out. Exit code 3: done, but something needs a look. Killed or run again,
+    it goes on where it was.
+    """
+    from sfm_stream.archive.organize import KEPT_FINDINGS, Organizer
+    from sfm_stream.errors import FindingsError, StorageError
+
+    become_owner(data_dir)
+    begun = clock.now()
+
+    def tell(line: str, detail: bool) -> None:
+        # What was found comes in a table at the end, but there may be more of it than that shows.
+        if verbose and not as_json and (detail or organizer.outcome.faults > KEPT_FINDINGS):
+            click.echo(printable(line))
+
+    organizer = Organizer(data_dir, archive_dir, state_dir, dry_run=dry_run, adopt=adopt, tell=tell)
+    outcome, exit_code = organizer.outcome, 0
+    error: StorageError | None = None
+    try:
+        _run(organizer, quiet=verbose or as_json or not data_dir.is_dir())
+        exit_code = FindingsError.exit_code if outcome.faults else 0
+    except StorageError as problem:
+        error, exit_code = problem, problem.exit_code
+    report = _report(outcome, error, begun) | {
+        "data_dir": str(data_dir),
+        "archive_dir": str(archive_dir or data_dir),
+        "dry_run": dry_run,
+        "exit_code": exit_code,
+    }
+    if not dry_run:
+        keep_outcome(state_dir, "organize", report)
+    if as_json:
+        click.echo(json_text(report))
+    else:
+        _print(outcome, report["seconds"], dry_run)
+    if error:
+        raise error
+    if outcome.faults:
+        raise FindingsError(f"{count(outcome.faults, 'thing needs', 'things need')} a look")
+
+
+def _run(organizer: Organizer, *, quiet: bool) -> None:
+    if quiet:
+        organizer.run()
+        return
+    with progress("Sorting", organizer.count) as advance:
+        organizer.advance = advance
+        organizer.run()
+
+
+def _report(outcome: Outcome, error: Exception | None, begun: datetime) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "time": clock.text(begun),
+        "seconds": round((clock.now() - begun).total_seconds(), 3),
+        "error": str(error) if error else None,
+    } | msgspec.structs.asdict(outcome)
+
+
+def _print(outcome: Outcome, seconds: float, dry_run: bool) -> None:
+    if outcome.findings:
+        rows = [(finding.kind, finding.file, finding.detail) for finding in outcome.findings]
+        click.echo(render(("WHAT", "FILE", "DETAIL"), rows))
+        if more := outcome.faults - len(rows):
+            click.echo(f"and {more:,} more; --verbose prints each")
+    would = "would be " if dry_run else ""
+    parts = [f"{count(outcome.moved, 'file')} ({size(outcome.bytes)}) {would}moved in {duration(seconds)}"]
+    for number, text in (
+        (outcome.known, f"{would}removed, the same content is in the archive"),
+        (outcome.adopted, f"that lay in the archive {would}listed"),
+        (outcome.waiting, "still being written"),
+        (outcome.unknown, "not understood"),
+        (outcome.renamed, f"{would}kept under a new name"),
+        (outcome.damaged, "not as recorded"),
+        (outcome.unreadable, "unreadable"),
+    ):
+        if number:
+            parts.append(f"{number:,} {text}")
+    click.echo("; ".join(parts))

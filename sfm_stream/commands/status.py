@@ -1,0 +1,108 @@
+"""The command `status`: what every stream of this host is doing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from sfm_stream import clock, table
+from sfm_stream.places import config_dir_option, find_state_dir, state_dir_option
+
+if TYPE_CHECKING:
+    from sfm_stream.record.status import Status
+    from sfm_stream.settings.model import Stream
+
+SILENT = 30.0
+"""X sends something every 20 seconds: a connection from which nothing came for longer is in trouble."""
+_COLUMNS = ("PROGRAM", "STATE", "SINCE (UTC)", "LAST POST (UTC)", "TODAY", "MONTH", "COST", "FREE", "NOTE")
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream of this host.
+
+    Attributes:
+        program: Its name.
+        active: Whether the settings declare a running program.
+        state: As in its live status; ``dead`` where no process lives, ``inactive`` where none should.
+        well: Whether that is as it should be.
+        note: What a person should know.
+        live: The last live status; None where it never ran.
+    """
+
+    program: str
+    active: bool
+    state: str
+    well: bool
+    note: str
+    live: Status | None
+
+
+@click.command()
+@table.json_option
+@config_dir_option
+@state_dir_option
+def status(as_json: bool, config_dir: Path, state_dir: Path | None) -> None:
+    """Show what every stream of this host is doing. Exits with 3 where one is not well."""
+    from sfm_stream.errors import FindingsError
+    from sfm_stream.record.status import is_alive, read
+    from sfm_stream.settings.config import list_streams
+
+    state = find_state_dir(state_dir, config_dir)
+    reports = [
+        report(stream, read(state, stream.program), clock.now(), alive=is_alive(state, stream.program))
+        for stream in list_streams(config_dir)
+    ]
+    if as_json:
+        click.echo(table.json_text(reports))
+    elif not reports:
+        click.echo(f"No streams in {config_dir}.")
+    else:
+        click.echo(table.render(_COLUMNS, map(_row, reports), right=("TODAY", "MONTH", "COST", "FREE")))
+    ill = [each.program for each in reports if not each.well]
+    if ill:
+        raise FindingsError("" if as_json else f"not well: {', '.join(ill)}")
+
+
+def report(stream: Stream, live: Status | None, now: datetime, *, alive: bool) -> Report:
+    """Judges one stream by its settings and its last live status."""
+    state, note, well = _judged(stream, live, now, alive=alive)
+    return Report(program=stream.program, active=stream.active, state=state, well=well, note=note, live=live)
+
+
+def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool) -> tuple[str, str, bool]:
+    if not stream.active:
+        return ("inactive", "", True) if not alive else ("running", "it should not run: deploy again", False)
+    if live is None:
+        return ("starting", "", False) if alive else ("dead", "it has never run", False)
+    if not alive:
+        if live.state == "stopped":
+            return "stopped", live.detail, False
+        return "dead", "its process was killed, or the machine went down", False
+    if live.state == "connected":
+        silence = (now - live.last_byte).total_seconds() if live.last_byte else 0.0
+        if silence > SILENT:
+            return "silent", f"nothing has come for {table.duration(silence)}", False
+        return "connected", live.detail, True
+    return live.state, live.detail, False
+
+
+def _row(each: Report) -> tuple[object, ...]:
+    live = each.live
+    if live is None:
+        return (each.program, each.state, None, None, None, None, None, None, each.note)
+    limit = f" of {live.per_month}" if live.per_month else ""
+    return (
+        each.program,
+        each.state,
+        table.moment(live.since),
+        table.moment(live.last_post),
+        live.posts_today if live.last_post and live.last_post.date() == clock.now().date() else 0,
+        f"{live.this_month}{limit}",
+        f"${live.dollars:,.2f}",
+        table.size(live.free),
+        each.note,
+    )

@@ -1,0 +1,1 @@
+"""What a program tells of itself, for now and for years: journal, gaps, live status, history of settings."""

@@ -1,0 +1,138 @@
+"""What a program's journal says of the times without a connection: each gap with its cause, and the coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from sfm_stream import clock
+from sfm_stream.record.past import Outage
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """A time with no live connection, from the last byte before to the first byte after.
+
+    Attributes:
+        start: When it began.
+        end: When it ended; None while it lasts.
+        seconds: How long, or how long so far.
+        cause: In words.
+        planned: Whether it was asked for: by a stop, a deploy or a budget.
+        backfill_minutes: What X was asked to recover of it.
+    """
+
+    start: datetime
+    end: datetime | None
+    seconds: float
+    cause: str
+    planned: bool
+    backfill_minutes: int | None = None
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """Posts that arrived and are in no file.
+
+    Attributes:
+        time: Since when, as far as it is known.
+        what: In words.
+        posts: How many; None where that is not known.
+    """
+
+    time: datetime
+    what: str
+    posts: int | None
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a program in a time.
+
+    Attributes:
+        program: Its name.
+        start: The later of its first connection and the time asked from.
+        end: Up to when.
+        connected: The share of that time with a connection, from 0 to 1; None where it was never connected.
+        gaps: Oldest first.
+        losses: Oldest first.
+    """
+
+    program: str
+    start: datetime | None
+    end: datetime
+    connected: float | None
+    gaps: tuple[Gap, ...]
+    losses: tuple[Loss, ...]
+
+    @property
+    def failures(self) -> tuple[Gap, ...]:
+        """The gaps that nobody asked for."""
+        return tuple(gap for gap in self.gaps if not gap.planned)
+
+
+def coverage(
+    program: str, entries: Iterable[dict[str, Any]], outage: Outage | None, now: datetime, since: datetime | None = None
+) -> Coverage:
+    """Reads gaps and losses out of a journal.
+
+    Args:
+        program: Whose journal it is.
+        entries: Its entries, oldest first.
+        outage: The gap that lasts at `now`, if one does.
+        now: Up to when to reckon.
+        since: From when; None for the whole journal.
+    """
+    first: datetime | None = None
+    gaps: list[Gap] = []
+    losses: list[Loss] = []
+    for entry in entries:
+        time = clock.parse(entry["time"])
+        if entry["event"] == "connect":
+            first = first or time
+        elif entry["event"] == "gap":
+            gaps.append(_gap(entry))
+        elif (loss := _loss(entry, time)) is not None:
+            losses.append(loss)
+    if outage is not None:
+        seconds = max(0.0, (now - outage.start).total_seconds())
+        gaps.append(Gap(start=outage.start, end=None, seconds=seconds, cause=outage.cause, planned=outage.planned))
+    start = first if since is None or first is None else max(first, since)
+    losses = [loss for loss in losses if since is None or loss.time >= since]
+    if start is None:
+        return Coverage(program=program, start=None, end=now, connected=None, gaps=(), losses=tuple(losses))
+    gaps = [gap for gap in gaps if (gap.end or now) > start]
+    whole = (now - start).total_seconds()
+    # A clock that stepped back may have a gap end before its start.
+    missing = sum(max(0.0, ((gap.end or now) - max(gap.start, start)).total_seconds()) for gap in gaps)
+    return Coverage(
+        program=program,
+        start=start,
+        end=now,
+        connected=max(0.0, 1 - missing / whole) if whole > 0 else None,
+        gaps=tuple(gaps),
+        losses=tuple(losses),
+    )
+
+
+def _gap(entry: dict[str, Any]) -> Gap:
+    return Gap(
+        start=clock.parse(entry["start"]),
+        end=clock.parse(entry["end"]),
+        seconds=float(entry["seconds"]),
+        cause=entry["cause"],
+        planned=entry["planned"],
+        backfill_minutes=entry.get("backfill_minutes"),
+    )
+
+
+def _loss(entry: dict[str, Any], time: datetime) -> Loss | None:
+    if entry["event"] == "overflow":
+        since = clock.parse(entry["first_time"])
+        return Loss(time=since, what="dropped: they came faster than they could be written", posts=entry["posts"])
+    if entry["event"] == "torn":
+        return Loss(time=time, what=f"cut off by the end of a connection ({entry['bytes']} bytes)", posts=1)
+    if entry["event"] == "salvage" and entry.get("torn_bytes"):
+        since = clock.parse(entry["lost_after"])
+        return Loss(time=since, what=f"torn at the end of {entry['segment']} ({entry['torn_bytes']} bytes)", posts=None)
+    return None

@@ -1,0 +1,183 @@
+"""Every version of a stream's settings, with the time it took effect: what had been asked for when a file was made.
+
+A capture program records its settings when it starts and when it re-reads them. Each
+line of ``<state dir>/history/<program>.jsonl`` is one version::
+
+    {"time": "2026-11-24T20:13:00.123Z", "sha256": "…", "settings": {…}}
+
+`sha256` is that of the settings file's bytes, as the live status names them too. The
+settings never hold the secret, only the credential's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sfm_stream import clock
+from sfm_stream.errors import ConfigError, StorageError
+from sfm_stream.settings.model import Credential
+
+_NO_SECRETS = frozenset(field.name for field in msgspec.structs.fields(Credential))
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One version of a stream's settings.
+
+    Attributes:
+        time: When it took effect (UTC).
+        sha256: Of the settings file's bytes, in hex.
+        settings: What the file held.
+    """
+
+    time: datetime
+    sha256: str
+    settings: dict[str, Any]
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A key whose value differs between two versions; unset where a version does not have it.
+
+    Attributes:
+        key: The path to it: ``save_interval``, ``rules[agencies].track``.
+        before: The earlier value.
+        after: The later value.
+    """
+
+    key: str
+    before: Any = msgspec.UNSET
+    after: Any = msgspec.UNSET
+
+    def __str__(self) -> str:
+        """The change in one line: ``900 → 300``, ``+ "hail"``, ``- "rain", + "hail"``."""
+        if isinstance(self.before, list) and isinstance(self.after, list):
+            gone = [f"- {_show(item)}" for item in self.before if item not in self.after]
+            new = [f"+ {_show(item)}" for item in self.after if item not in self.before]
+            return ", ".join(gone + new) or "the same in another order"
+        if self.before is msgspec.UNSET:
+            return f"+ {_show(self.after)}"
+        if self.after is msgspec.UNSET:
+            return f"- {_show(self.before)}"
+        return f"{_show(self.before)} → {_show(self.after)}"
+
+
+def history_path(state_dir: Path, program: str) -> Path:
+    """Where the versions of a program's settings lie."""
+    return state_dir / "history" / f"{program}.jsonl"
+
+
+def record(state_dir: Path, program: str, raw: bytes, now: datetime | None = None) -> bool:
+    """Keeps the settings `raw` as the version in effect from now on, unless they are the last recorded one.
+
+    Args:
+        state_dir: The state directory.
+        program: The supervisor program.
+        raw: The settings file's bytes, JSON.
+        now: The time (UTC), in place of the clock's.
+
+    Returns:
+        Whether it is a new version.
+
+    Raises:
+        ConfigError: `raw` is no JSON object.
+        StorageError: The history cannot be written.
+    """
+    path = history_path(state_dir, program)
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        settings = msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the settings of {program} are no JSON object: {error}") from error
+    settings = {key: value for key, value in settings.items() if key not in _NO_SECRETS}
+    try:
+        old = path.read_bytes() if path.exists() else b""
+        known = list(_decode(old))
+        if known and known[-1].sha256 == digest:
+            return False
+        line = msgspec.json.encode(Version(time=now or clock.now(), sha256=digest, settings=settings)) + b"\n"
+        # A line that a crash cut short stays alone on its line.
+        _append(path, line if not old or old.endswith(b"\n") else b"\n" + line)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+    return True
+
+
+def versions(state_dir: Path, program: str) -> list[Version]:
+    """All versions, the earliest first; none where the program never ran here.
+
+    Raises:
+        StorageError: The history cannot be read.
+    """
+    path = history_path(state_dir, program)
+    try:
+        return sorted(_decode(path.read_bytes()), key=lambda version: version.time)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def programs(state_dir: Path) -> list[str]:
+    """The programs that have a history."""
+    return sorted(path.stem for path in (state_dir / "history").glob("*.jsonl"))
+
+
+def during(known: Sequence[Version], start: datetime, end: datetime) -> list[Version]:
+    """The versions that held from `start` to `end`: the one in effect at `start`, and each that came after it.
+
+    File names tell the time to the second only, so a version of the same second counts as in effect.
+    """
+    before = [version for version in known if version.time.replace(microsecond=0) <= start]
+    after = [version for version in known if version.time.replace(microsecond=0) > start and version.time <= end]
+    return before[-1:] + after
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """What differs from one version's settings to the next, key by key."""
+    old, new = dict(_flat(before)), dict(_flat(after))
+    return [
+        Change(key=key, before=old.get(key, msgspec.UNSET), after=new.get(key, msgspec.UNSET))
+        for key in {**old, **new}
+        if old.get(key, msgspec.UNSET) != new.get(key, msgspec.UNSET)
+    ]
+
+
+def _decode(raw: bytes) -> Iterator[Version]:
+    for line in raw.splitlines():
+        try:
+            yield msgspec.json.decode(line, type=Version)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # cut short by a crash
+
+
+def _append(path: Path, line: bytes) -> None:
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    try:
+        os.write(fd, line)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _flat(value: object, key: str = "") -> Iterable[tuple[str, Any]]:
+    """Each leaf with the path to it; entries of a list go by their names where they have such."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _flat(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list) and value and all(isinstance(item, Mapping) and "name" in item for item in value):
+        for item in value:
+            yield from _flat({name: each for name, each in item.items() if name != "name"}, f"{key}[{item['name']}]")
+    else:
+        yield key, value
+
+
+def _show(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""From a filter to rules of X, and what a rule matches."""

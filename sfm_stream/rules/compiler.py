@@ -1,0 +1,126 @@
+"""Compiles what a filter asks for into rules of X.
+
+The meaning is that of the old streaming API (v1.1), which SFM's users know:
+
+- ``track``: the entries are alternatives, and so are the parts of an entry between commas; the words of a part
+  must all occur, in any order.
+- ``follow``: posts by the account, replies to it and reposts of it.
+- ``locations``: posts from within the box.
+- Everything in one rule is an alternative to everything else in it.
+
+A rule of X has a limited length, so one rule of ours may become several, all with the
+same tag: X sends a post once, however many rules it matches.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from sfm_stream.settings.model import Rule, Stream
+
+TAG_PREFIX = "sfm:"
+
+_PLAIN_WORD = re.compile(r"\w+|#\w*[^\W\d]\w*|@[A-Za-z0-9_]+|\$[A-Za-z]{1,6}")
+_ACCOUNT = re.compile(r"@?(\w{1,20})", re.ASCII)
+_RESERVED = frozenset({"or", "and", "not"})
+
+
+class XRule(msgspec.Struct, frozen=True, order=True):
+    """A rule as X keeps it: the query and the tag that comes back with each post it matches."""
+
+    value: str
+    tag: str
+
+
+class TooLongError(ValueError):
+    """One alternative of a rule is by itself longer than X allows.
+
+    Attributes:
+        text: The alternative, as X would have read it.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{len(text)} characters in one alternative: {text}")
+        self.text = text
+
+
+def own_tag(name: str, rule: str = "") -> str:
+    """The tag of one rule of a filter, or with no rule the prefix of all its tags."""
+    return f"{TAG_PREFIX}{name}:{rule}"
+
+
+def compile_rules(stream: Stream) -> tuple[XRule, ...]:
+    """The rules that X must hold for this stream, in the order declared.
+
+    Raises:
+        TooLongError: An alternative exceeds `stream.rule_length` and cannot be split.
+    """
+    return tuple(
+        XRule(value=value, tag=own_tag(stream.name, rule.name))
+        for rule in stream.rules
+        for value in compile_rule(rule, stream.rule_length)
+    )
+
+
+def compile_rule(rule: Rule, length: int) -> list[str]:
+    """The queries, each of at most `length` characters, that together match what `rule` asks for.
+
+    Raises:
+        TooLongError: As for `compile_rules`.
+    """
+    if rule.query is not None:
+        query = " ".join(rule.query.split())
+        if len(query) > length:
+            raise TooLongError(query)
+        return [query]
+    return list(_pack(dict.fromkeys(alternatives(rule)), length))
+
+
+def alternatives(rule: Rule) -> Iterator[str]:
+    """Each thing that suffices for a post to match, in X's language."""
+    for entry in rule.track:
+        for part in entry.split(","):
+            if words := [quoted for word in part.split() if (quoted := _quote(word))]:
+                yield f"({' '.join(words)})" if len(words) > 1 else words[0]
+    for account in rule.follow:
+        if match := _ACCOUNT.fullmatch(account):
+            yield from (f"{operator}:{match[1]}" for operator in ("from", "to", "retweets_of"))
+    for box in rule.locations:
+        yield f"bounding_box:[{' '.join(f'{degree:.6f}'.rstrip('0').rstrip('.') for degree in box)}]"
+
+
+def is_account(text: str) -> bool:
+    """Whether `text` can be an account's name, with or without @, or its numeric id."""
+    return _ACCOUNT.fullmatch(text) is not None
+
+
+def _quote(word: str) -> str:
+    """A word such that X reads it as text: quoted where it would be an operator or fall apart; "" if nothing is left.
+
+    X takes no escaped quotes, and its words end at punctuation anyway, so quotes are left out. A word without
+    letters or digits is worth looking for only where it is a pictograph (Unicode category So: emoji).
+    """
+    word = word.replace('"', "").replace("\\", "")
+    if not re.search(r"\w", word):
+        pictographs = [unicodedata.category(character) == "So" for character in word]
+        return (word if all(pictographs) else f'"{word}"') if any(pictographs) else ""
+    return word if _PLAIN_WORD.fullmatch(word) and word.lower() not in _RESERVED else f'"{word}"'
+
+
+def _pack(items: Iterable[str], length: int) -> Iterator[str]:
+    """Joins alternatives with OR into as few texts as their order allows, none over `length`."""
+    text = ""
+    for item in items:
+        if len(item) > length:
+            raise TooLongError(item)
+        joined = f"{text} OR {item}" if text else item
+        if len(joined) > length:
+            yield text
+            joined = item
+        text = joined
+    if text:
+        yield text

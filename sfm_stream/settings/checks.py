@@ -1,0 +1,235 @@
+"""What is wrong with settings that have the right types: the checks that preflight, validate and the programs share."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from sfm_stream.rules.compiler import TooLongError, alternatives, compile_rule, is_account
+from sfm_stream.rules.query import QueryError, parse
+from sfm_stream.settings import fields
+from sfm_stream.settings.faults import Fault, nearest, show
+from sfm_stream.settings.model import SAFE_NAME, Credential, Degrees, Fields, Rule, Stream
+
+_PLACEHOLDER = re.compile(
+    r"(?i)(change.?me|replace.?me|to.?do|xxx+|example|placeholder|(your|my|the)[-_ ].*|<.*>|\{\{.*|\.\.\.+)"
+)
+BOX_SIDE_MILES = 25
+"""X's older documentation allows no longer side of a bounding_box; today's is silent, so this only warns."""
+_MILES_PER_DEGREE = 69.0
+
+
+def name_faults(name: str, where: str) -> Iterator[Fault]:
+    """A name that would not do as part of a file name, a supervisor program and a tag."""
+    if not SAFE_NAME.fullmatch(name):
+        yield Fault(
+            where=where,
+            problem=f"found the name {show(name)}",
+            fix="up to 64 letters, digits, - and _ are allowed, the first a letter or digit",
+        )
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """The names that occur more than once, in order of first appearance."""
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def credential_faults(credential: Credential, where: str) -> Iterator[Fault]:
+    """Secrets that are missing, incomplete, empty or placeholders. The faults never show them."""
+    token, pair = credential.bearer_token, (credential.consumer_key, credential.consumer_secret)
+    if (token is None) == (pair == (None, None)) or (token is None and None in pair):
+        yield Fault(
+            where=where,
+            problem="found " + (" and ".join(sorted(_given(credential))) or "nothing"),
+            fix="either bearer_token, or consumer_key and consumer_secret, must be given",
+        )
+    for key, secret in _given(credential).items():
+        if not secret.strip():
+            yield Fault(where=f"{where}: {key}", problem="found an empty secret", fix="put the app's real one there")
+        elif _PLACEHOLDER.fullmatch(secret.strip()):
+            yield Fault(where=f"{where}: {key}", problem="found a placeholder", fix="put the app's real secret there")
+        elif not re.fullmatch(r"[\x21-\x7e]+", secret):
+            yield Fault(
+                where=f"{where}: {key}",
+                problem="found blanks, line breaks or other signs that no secret of X has",
+                fix="copy it again, without what surrounds it",
+            )
+
+
+def _given(credential: Credential) -> dict[str, str]:
+    return {key: secret for key, secret in msgspec.structs.asdict(credential).items() if secret is not None}
+
+
+def stream_faults(stream: Stream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+    """All that would keep `stream` from running: names, rules and their limits, fields.
+
+    With `whole` false, parts of it were at fault and left out: that it says nothing to match is no fault of its own.
+    """
+    if stream.kind == "filterstream":
+        yield from name_faults(stream.name, where)
+    yield from name_faults(stream.credential, f"{where}: credential")
+    yield from field_faults(stream.fields, f"{where}: fields")
+    for key in ("data_dir", "state_dir"):
+        if not getattr(stream, key).startswith("/"):
+            yield Fault(
+                where=f"{where}: {key}",
+                problem=f"found {show(getattr(stream, key))}",
+                fix="an absolute path is needed",
+            )
+    if parse_floor(stream.min_free) is None:
+        yield Fault(
+            where=f"{where}: min_free",
+            problem=f"found {show(stream.min_free)}",
+            fix='a size like "500M" or "10G", or a share of the disk like "5%", is needed; "0" turns the check off',
+        )
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", stream.api_url):
+        yield Fault(
+            where=f"{where}: api_url",
+            problem=f"found {show(stream.api_url)}",
+            fix="a URL is needed, like https://api.x.com",
+        )
+    if stream.kind == "filterstream" and (stream.rules or whole):
+        yield from _rules_faults(stream, where, whole=whole)
+
+
+def parse_floor(text: str) -> tuple[int, float] | None:
+    """Reads a ``min_free``: bytes (``500M`` is 500 * 2**20) and a share of the disk, of which one is 0.
+
+    None where it is neither.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?i?B?|%)", text.strip(), re.IGNORECASE)
+    if found is None:
+        return None
+    number, unit = float(found[1]), found[2].upper()
+    if unit == "%":
+        return (0, number / 100) if number <= 90 else None
+    return int(number * 1024 ** ("BKMGT".index(unit[0]) if unit else 0)), 0.0
+
+
+def field_faults(wanted: Fields, where: str) -> Iterator[Fault]:
+    """Fields and expansions that X does not have, or not in public."""
+    for group, names in msgspec.structs.asdict(wanted).items():
+        for name in names or ():
+            known = fields.PUBLIC[group]
+            if name not in known:
+                yield Fault(where=f"{where}: {group}", problem=f"unknown field {show(name)}", fix=nearest(name, known))
+
+
+def _rules_faults(stream: Stream, where: str, *, whole: bool) -> Iterator[Fault]:
+    if not stream.rules:
+        yield Fault(
+            where=where,
+            problem="it says nothing to match",
+            fix="give track, follow, locations, query or rules with these",
+        )
+    for name in repeated(rule.name for rule in stream.rules):
+        yield Fault(where=where, problem=f"two rules are named {show(name)}", fix="rename one of them")
+    values: dict[str, str] = {}
+    total = 0
+    for rule in stream.rules:
+        place = rule_place(where, rule)
+        faults = list(_rule_faults(rule, place, stream.rule_length, whole=whole))
+        yield from faults
+        if faults:
+            continue
+        for value in compile_rule(rule, stream.rule_length):
+            total += 1
+            if values.setdefault(value, rule.name) != rule.name:
+                yield Fault(
+                    where=place,
+                    problem=f"it asks for the same as rule {values[value]!r}, which X refuses",
+                    fix="leave one of them out",
+                )
+    if total > stream.rule_count:
+        yield Fault(
+            where=where,
+            problem=f"it needs {total} rules of X (an entry too many makes one more)",
+            fix=f"the app may hold {stream.rule_count}: ask for less, or raise sfm_rule_count if X has granted more",
+        )
+
+
+def rule_place(where: str, rule: Rule) -> str:
+    """How a fault names a rule; the filter's own, unnamed one is the filter itself."""
+    return where if rule.name == "main" else f"{where}: rule {rule.name!r}"
+
+
+def _rule_faults(rule: Rule, where: str, length: int, *, whole: bool) -> Iterator[Fault]:
+    yield from name_faults(rule.name, where)
+    if rule.query is not None:
+        if rule.track or rule.follow or rule.locations:
+            yield Fault(
+                where=where,
+                problem="it has a query and track, follow or locations",
+                fix="a query stands alone: make two rules of it",
+            )
+        yield from _query_faults(rule.query, f"{where}: query")
+    else:
+        yield from _term_faults(rule, where)
+        if whole and not any(alternatives(rule)):
+            yield Fault(where=where, problem="it says nothing to match", fix="give track, follow, locations or query")
+    try:
+        compile_rule(rule, length)
+    except TooLongError as error:
+        yield Fault(
+            where=where,
+            problem=f"{show(error.text)} has {len(error.text)} characters",
+            fix=f"X takes at most {length} in one rule: split or shorten it",
+        )
+
+
+def _query_faults(query: str, where: str) -> Iterator[Fault]:
+    try:
+        parse(query)
+    except QueryError as error:
+        yield Fault(where=where, problem=f"found {show(query)}", fix=str(error))
+
+
+def _term_faults(rule: Rule, where: str) -> Iterator[Fault]:
+    for index, entry in enumerate(rule.track):
+        if not any(alternatives(Rule(name=rule.name, track=(entry,)))):
+            yield Fault(
+                where=f"{where}: track[{index}]",
+                problem=f"found {show(entry)}",
+                fix="a letter, digit or emoji is needed: X looks for words, not for punctuation",
+            )
+    for index, account in enumerate(rule.follow):
+        if not is_account(account):
+            yield Fault(
+                where=f"{where}: follow[{index}]",
+                problem=f"found {show(account)}",
+                fix="an account's name (letters, digits and _) or its numeric id is needed",
+            )
+    for index, box in enumerate(rule.locations):
+        yield from _box_faults(box, f"{where}: locations[{index}]")
+
+
+def _box_faults(box: Degrees, where: str) -> Iterator[Fault]:
+    west, south, east, north = box
+    found = show(list(box))
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= 90 and -90 <= north <= 90):
+        yield Fault(
+            where=where,
+            problem=f"found {found}",
+            fix="the order is west, south, east, north, with longitudes from -180 to 180 and latitudes from -90 to 90",
+        )
+    elif not (west < east and south < north):
+        yield Fault(
+            where=where,
+            problem=f"found {found}, in which west is not west of east or south not south of north",
+            fix="the order is west, south, east, north",
+        )
+
+
+def stream_warnings(stream: Stream, where: str) -> Iterator[Fault]:
+    """What X may refuse though its pages disagree; a person should know before it does."""
+    for rule in stream.rules:
+        for index, (west, south, east, north) in enumerate(rule.locations):
+            if max(east - west, north - south) * _MILES_PER_DEGREE > BOX_SIDE_MILES:
+                yield Fault(
+                    where=f"{rule_place(where, rule)}: locations[{index}]",
+                    problem=f"a side is longer than {BOX_SIDE_MILES} miles, which X has refused in the past",
+                    fix="if the program stops with code 66, cut the box into smaller ones",
+                )

@@ -1,0 +1,103 @@
+"""Reads what a program needs from its host: the settings of its stream, and its secret.
+
+Both are JSON files below the configuration directory (``/etc/sfm``)::
+
+    streams/<program>.json        everything that one program needs, resolved
+    credentials/<name>.json       one X app's secret; no one else may read it
+
+The deployment writes them; `sfm-stream validate` judges them with this same code.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from sfm_stream.errors import ConfigError
+from sfm_stream.settings.checks import credential_faults, stream_faults
+from sfm_stream.settings.faults import Fault, convert
+from sfm_stream.settings.model import Credential, Kind, Stream, program_name
+
+T = TypeVar("T", Stream, Credential)
+
+
+def stream_path(config_dir: Path, kind: Kind, name: str) -> Path:
+    """Where the settings of a stream lie."""
+    return config_dir / "streams" / f"{program_name(kind, name)}.json"
+
+
+def credential_path(config_dir: Path, name: str) -> Path:
+    """Where a credential lies."""
+    return config_dir / "credentials" / f"{name}.json"
+
+
+def read_stream(path: Path) -> Stream:
+    """The settings in `path`.
+
+    Raises:
+        ConfigError: The file cannot be read, or any of it is wrong; one line for each fault.
+    """
+    return _read(path, Stream, stream_faults)
+
+
+def read_credential(path: Path) -> Credential:
+    """The secret in `path`.
+
+    Raises:
+        ConfigError: As for `read_stream`, and where others than its owner and group may read the file.
+    """
+    credential = _read(path, Credential, credential_faults)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IRWXO:
+        raise ConfigError(
+            f"{path}: mode {mode:04o} lets everyone on this host use the secret; "
+            f"only its owner and group may: chmod 0640 {path}"
+        )
+    return credential
+
+
+def list_streams(config_dir: Path) -> Iterator[Stream]:
+    """All streams of this host, active and inactive, by program name.
+
+    Raises:
+        ConfigError: As for `read_stream`.
+    """
+    for path in sorted((config_dir / "streams").glob("*.json")):
+        yield read_stream(path)
+
+
+def validate_file(path: Path) -> None:
+    """Judges a settings or credential file, whichever it is by its keys.
+
+    Raises:
+        ConfigError: As for `read_stream` and `read_credential`.
+    """
+    raw = _decode(path)
+    secrets = {field.name for field in msgspec.structs.fields(Credential)}
+    if isinstance(raw, dict) and "kind" not in raw and secrets & raw.keys():
+        read_credential(path)
+    else:
+        read_stream(path)
+
+
+def _decode(path: Path) -> object:
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not JSON: {error}") from error
+
+
+def _read(path: Path, kind: type[T], check: Callable[[T, str], Iterable[Fault]]) -> T:
+    faults: list[Fault] = []
+    value: T | None = convert(kind, _decode(path), str(path), faults)
+    if value is not None and not faults:
+        faults.extend(check(value, str(path)))
+    if value is None or faults:
+        raise ConfigError("\n".join(map(str, faults)))
+    return value
