@@ -76,6 +76,10 @@ class Connection(threading.Thread):
         self._outage = past.outage
         self._slot = Slot("sample_stream" if stream.kind == SAMPLE else "filtered_stream", journal, past.connected_at)
         self._backoff = Backoff()
+        for at in past.connects:
+            # X counts on over our restarts. A connect that seems to lie ahead is from before a clock was set right.
+            age = max(0.0, (clock.now() - at).total_seconds())
+            self._backoff.connecting(time.monotonic() - age)
         self._rules = RuleKeeper(stream, self._requests, journal) if stream.kind != SAMPLE else None
         self._client: Client | None = None
         self._token: Secret | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from sfm_stream import clock
 from sfm_stream.record import journal, status
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
+CONNECTS = 50
+"""So many are remembered: X allows no more in its 15 minutes."""
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +37,13 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         outage: None where the program has never been connected.
         connected_at: When it last connected, by X's clock.
+        connects: When it connected, the last times.
         rebooted: Whether the machine went down since: what was written shortly before may not be on the disk.
     """
 
     outage: Outage | None = None
     connected_at: datetime | None = None
+    connects: tuple[datetime, ...] = ()
     rebooted: bool = False
 
 
@@ -60,12 +65,14 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     refused = "not connected"
     last_boot: str | None = None
     lost: datetime | None = None
+    connects: deque[datetime] = deque(maxlen=CONNECTS)
     for entry in journal.read(journal.journal_path(state_dir, program)):
         if entry["event"] == "start":
             last_boot = entry.get("boot")
         if entry["event"] == "connect":
             connected_at, outage = clock.parse(entry.get("server_time") or entry["time"]), None
             lost = None
+            connects.append(clock.parse(entry["time"]))
         elif connected_at is not None:
             if entry["event"] == "start" and outage is None:
                 outage = _killed(state_dir, program, connected_at)
@@ -82,7 +89,12 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     if outage is not None and lost is not None and lost < outage.start:
         # A process that salvaged, and was killed before it connected, has told of it here alone.
         outage = msgspec.structs.replace(outage, start=lost)
-    return Past(outage=outage, connected_at=connected_at, rebooted=last_boot is not None and last_boot != boot())
+    return Past(
+        outage=outage,
+        connected_at=connected_at,
+        connects=tuple(connects),
+        rebooted=last_boot is not None and last_boot != boot(),
+    )
 
 
 def _after(entry: dict[str, Any], outage: Outage | None) -> Outage | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -75,6 +76,19 @@ def test_keep_alives_alone_are_a_connection(world: World) -> None:
     running.stop()
     assert world.events("disconnect")[0]["planned"]
     assert list(world.data.iterdir()) == []
+
+
+def test_connects_before_a_restart_count_as_well(world: World) -> None:
+    """X counts over our restarts, and so does the program: one that is started again and again does not exceed 50."""
+    journal = world.state / "journal" / f"{world.program}.jsonl"
+    journal.parent.mkdir(parents=True)
+    ago = [datetime.now(UTC) - timedelta(seconds=893 - each) for each in range(45)]
+    journal.write_text("".join(f'{{"time":"{each.isoformat()}","event":"connect"}}\n' for each in ago))
+    running = world.start()
+    world.waits("no more connects")
+    assert world.answers("GET", "/2/tweets/search/stream") == []
+    world.connected(46)
+    running.stop()
 
 
 CLOSES = {"do": "close", "times": 5}

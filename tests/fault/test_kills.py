@@ -21,6 +21,7 @@ from sfm_stream.record.journal import read
 from tests.fault.compare import Compared, capture_files, compare, kept_ids, nothing_missing, seconds
 from tests.fault.world import Simulated, World, until
 
+FREELY = "from sfm_stream.capture import backoff; backoff.CONNECTS = 1_000_000"
 STREAMS = 4
 """Worlds at a time in the long runs."""
 
@@ -30,14 +31,14 @@ def _end_at_random(world: World, number: signal.Signals, rounds: int, seed: int,
     moments = random.Random(seed)
     took: list[float] = []
     for round_ in range(1, rounds + 1):
-        running = world.start(*options)
+        running = world.start(*options, patch=FREELY)
         until(lambda n=round_: len(world.events("start")) >= n, "start", round_, "in", world)
         time.sleep(moments.choice((moments.uniform(0, 0.3), moments.uniform(0, 2))))
         if number is signal.SIGKILL:
             running.kill()
         else:
             took.append(running.stop())
-    running = world.start(*options)
+    running = world.start(*options, patch=FREELY)
     connects = len(world.events("connect"))
     until(lambda: len(world.events("connect")) > connects, "the last connect in", world)
     world.sent_more(20)

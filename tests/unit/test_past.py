@@ -64,7 +64,7 @@ def test_a_planned_stop_is_an_outage_since_the_last_byte(host: Host) -> None:
     host.happened(9, "disconnect", reason="stopped", planned=True, last_byte=clock.text(at(8.9)))
     host.happened(10, "stop", reason="SIGTERM", planned=True)
     outage = Outage(start=at(8.9), cause="stopped: SIGTERM", planned=True)
-    assert host.read() == Past(outage=outage, connected_at=at(-0.1))
+    assert host.read() == Past(outage=outage, connected_at=at(-0.1), connects=(at(0),))
 
 
 def test_a_failure_before_a_stop_stays_the_cause(host: Host) -> None:
@@ -145,7 +145,7 @@ def test_the_last_connection_counts(host: Host) -> None:
     host.happened(1, "disconnect", reason="x", planned=False)
     host.happened(2, "connect")
     host.happened(2, "gap", start=clock.text(at(1)), end=clock.text(at(2)), seconds=60, cause="x", planned=False)
-    assert host.read(killed=False) == Past(outage=None, connected_at=at(2))
+    assert host.read(killed=False) == Past(outage=None, connected_at=at(2), connects=(at(0), at(2)))
 
 
 def test_posts_that_waited_to_be_written_are_lost_with_a_killed_process(host: Host) -> None:
