@@ -13,6 +13,7 @@ import click
 from sfm_stream import __version__
 from sfm_stream.errors import ConfigError, SfmError, UsageError
 from sfm_stream.places import config_dir_option
+from sfm_stream.table import duration, json_option, json_text, render
 
 if TYPE_CHECKING:
     from sfm_stream.settings.model import Kind, Stream
@@ -129,19 +130,23 @@ def streamsample(
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def validate(files: tuple[Path, ...]) -> None:
+@json_option
+def validate(files: tuple[Path, ...], as_json: bool) -> None:
     """Check settings and credential FILES without starting anything."""
     from sfm_stream.settings.config import validate_file
 
-    faults = []
+    faults: list[str] = []
     for file in files:
         try:
             validate_file(file)
         except ConfigError as error:
-            faults.append(str(error))
+            faults += str(error).splitlines()
+    if as_json:
+        click.echo(json_text({"files": len(files), "faults": faults}))
     if faults:
-        raise ConfigError("\n".join(faults))
-    click.echo(f"{len(files)} valid")
+        raise ConfigError("" if as_json else "\n".join(faults))
+    if not as_json:
+        click.echo(f"{len(files)} valid")
 
 
 @cli.group()
@@ -193,7 +198,6 @@ def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
 def _list(config_dir: Path) -> None:
     from sfm_stream.rules.compiler import compile_rules
     from sfm_stream.settings.config import list_streams
-    from sfm_stream.table import duration, render
 
     rows = [
         (

@@ -32,6 +32,29 @@ def find_state_dir(given: Path | None, config_dir: Path) -> Path:
     return STATE_DIR
 
 
+def programs(folder: Path) -> list[str]:
+    """The programs that have a file in a folder of the state directory, such as ``journal``."""
+    return sorted(path.stem for path in folder.glob("*.jsonl"))
+
+
+def program_named(name: str, folder: Path) -> str:
+    """The program of that name, or of the filter of that name, which has a file in `folder`.
+
+    Raises:
+        UsageError: None has; the message names the nearest.
+    """
+    from sfm_stream.errors import UsageError
+    from sfm_stream.settings.faults import nearest
+    from sfm_stream.settings.model import program_name
+
+    known = programs(folder)
+    for program in (name, program_name("filterstream", name)):
+        if program in known:
+            return program
+    names = [program.removeprefix(program_name("filterstream", "")) for program in known]
+    raise UsageError(f"no {folder.name} of {name!r} in {folder}; {nearest(name, names) if names else 'it holds none'}")
+
+
 state_dir_option = click.option(
     "--state-dir",
     type=click.Path(path_type=Path),

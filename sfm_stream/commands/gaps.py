@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfm_stream import clock, table
-from sfm_stream.places import config_dir_option, find_state_dir, state_dir_option
+from sfm_stream.places import config_dir_option, find_state_dir, program_named, programs, state_dir_option
 
 if TYPE_CHECKING:
     from sfm_stream.record.gaps import Coverage
@@ -25,30 +25,28 @@ _COLUMNS = ("PROGRAM", "FROM (UTC)", "TO (UTC)", "LENGTH", "KIND", "CAUSE")
     help="Leave out what ended before this time (UTC).",
 )
 @table.format_option
+@table.json_option
 @config_dir_option
 @state_dir_option
-def gaps(name: str | None, since: datetime | None, form: str, config_dir: Path, state_dir: Path | None) -> None:
+def gaps(
+    name: str | None, since: datetime | None, form: str, as_json: bool, config_dir: Path, state_dir: Path | None
+) -> None:
     """Show when streams were not connected, and why.
 
     NAME is a filter or a program; all programs of this host without it. Exits with 3 where there are gaps
     that nobody asked for, or losses.
     """
-    from sfm_stream.errors import FindingsError, UsageError
+    from sfm_stream.errors import FindingsError
     from sfm_stream.record import journal, past, status
     from sfm_stream.record.gaps import coverage
-    from sfm_stream.settings.faults import nearest
 
+    form = "json" if as_json else form
     state = find_state_dir(state_dir, config_dir)
-    programs = [path.stem for path in sorted((state / "journal").glob("*.jsonl"))]
-    if name is not None:
-        chosen = [each for each in programs if each in (name, f"twitterfilter-{name}")]
-        if not chosen:
-            known = [each.removeprefix("twitterfilter-") for each in programs]
-            raise UsageError(f"no journal of {name!r} in {state}; {nearest(name, known) if known else 'there is none'}")
-        programs = chosen
+    journals = state / "journal"
+    chosen = programs(journals) if name is None else [program_named(name, journals)]
     now, begin = clock.now(), since.replace(tzinfo=UTC) if since else None
     found = []
-    for program in programs:
+    for program in chosen:
         outage = past.read(state, program, killed=not status.is_alive(state, program)).outage
         entries = journal.read(journal.journal_path(state, program))
         found.append(coverage(program, entries, outage, now, begin))

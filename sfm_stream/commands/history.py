@@ -7,21 +7,19 @@ from pathlib import Path, PurePath
 
 import click
 
+from sfm_stream.places import config_dir_option, find_state_dir, program_named, state_dir_option
 from sfm_stream.table import json_option, json_text, moment, render
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--file", "capture_file", help="Only the settings that held while this capture file was made.")
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    default=Path("/var/lib/sfm/state"),
-    show_default=True,
-    help="Where the programs keep their records.",
-)
+@config_dir_option
+@state_dir_option
 @json_option
-def history(name: str | None, capture_file: str | None, state_dir: Path, as_json: bool) -> None:
+def history(
+    name: str | None, capture_file: str | None, config_dir: Path, state_dir: Path | None, as_json: bool
+) -> None:
     """Show each version of the settings of NAME (a filter or a program), and what changed from one to the next.
 
     With --file in place of NAME: the settings that held while that file was made.
@@ -31,15 +29,16 @@ def history(name: str | None, capture_file: str | None, state_dir: Path, as_json
 
     if (name is None) == (capture_file is None):
         raise click.UsageError("Give the NAME of a filter or program, or a capture file with --file.")
+    state = find_state_dir(state_dir, config_dir)
     if capture_file is not None:
-        program, start, end = _span(state_dir, capture_file)
-        shown = during(versions(state_dir, program), start, end)
+        program, start, end = _span(state, capture_file)
+        shown = during(versions(state, program), start, end)
         if not shown:
             raise UsageError(f"no settings of {program} are recorded for {start:%Y-%m-%d %H:%M:%S} or before")
     else:
         assert name is not None  # noqa: S101 - for the type checker
-        program = _program(state_dir, name)
-        shown = versions(state_dir, program)
+        program = program_named(name, state / "history")
+        shown = versions(state, program)
 
     steps: list[tuple[Version, list[Change]]] = []
     before: dict[str, object] = {}
@@ -69,21 +68,6 @@ def history(name: str | None, capture_file: str | None, state_dir: Path, as_json
         cells = [(change.key, str(change)) for change in differences] or [("-", "the same, written differently")]
         rows.extend((*(head if not index else ("", "")), *cell) for index, cell in enumerate(cells))
     click.echo(render(("SINCE (UTC)", "SETTINGS", "KEY", "CHANGE"), rows))
-
-
-def _program(state_dir: Path, name: str) -> str:
-    from sfm_stream.errors import UsageError
-    from sfm_stream.record.history import history_path, programs
-    from sfm_stream.settings.faults import nearest
-    from sfm_stream.settings.model import program_name
-
-    for program in (name, program_name("filterstream", name)):
-        if history_path(state_dir, program).exists():
-            return program
-    known = [program.removeprefix(program_name("filterstream", "")) for program in programs(state_dir)]
-    raise UsageError(
-        f"no history of {name!r} in {state_dir / 'history'}; {nearest(name, known) if known else 'it holds none'}"
-    )
 
 
 def _span(state_dir: Path, capture_file: str) -> tuple[str, datetime, datetime]:

@@ -124,11 +124,6 @@ def versions(state_dir: Path, program: str) -> list[Version]:
         raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def programs(state_dir: Path) -> list[str]:
-    """The programs that have a history."""
-    return sorted(path.stem for path in (state_dir / "history").glob("*.jsonl"))
-
-
 def during(known: Sequence[Version], start: datetime, end: datetime) -> list[Version]:
     """The versions that held from `start` to `end`: the one in effect at `start`, and each that came after it.
 

@@ -132,7 +132,7 @@ def test_a_name_is_that_of_a_filter_or_a_program(host: Host) -> None:
     assert STORMS in host.run(STORMS).stdout
     wrong = host.run("strms")
     assert wrong.returncode == 2
-    assert wrong.stderr == f"sfm-stream: no journal of 'strms' in {host.path}; did you mean 'storms'?\n"
+    assert wrong.stderr == f"sfm-stream: no journal of 'strms' in {host.path}/journal; did you mean 'storms'?\n"
     del lock
 
 
@@ -140,7 +140,7 @@ def test_a_host_on_which_nothing_ran_has_no_gaps(tmp_path: Path) -> None:
     """An empty table, and no finding; a name is unknown then."""
     host = Host(tmp_path)
     assert host.run().returncode == 0
-    assert "there is none" in host.run("storms").stderr
+    assert "it holds none" in host.run("storms").stderr
 
 
 def test_a_program_that_never_connected_is_shown_as_such(host: Host) -> None:
