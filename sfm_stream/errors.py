@@ -15,7 +15,6 @@ code  class                    meaning
 64    ConfigError              settings, rules or inventory are wrong
 65    CredentialError          X refused the credential (401, 403)
 66    RulesRefusedError        X refused a rule, or the rules do not fit its limits
-67    BudgetError              what may be spent is spent
 73    StorageError             the data or state directory cannot be written
 75    LockedError              another live process holds this program's name
 ====  =======================  ==================================================
@@ -58,12 +57,6 @@ class RulesRefusedError(SfmError):
     """X refused a rule of this filter, or the rules exceed the limits of the app."""
 
     exit_code = 66
-
-
-class BudgetError(SfmError):
-    """The posts that this credential may consume in the period are consumed."""
-
-    exit_code = 67
 
 
 class StorageError(SfmError):
