@@ -126,15 +126,18 @@ def _create(directory: Path, program: str, begun: datetime) -> tuple[names.Captu
     """A name that nothing has yet, neither as a segment nor as a capture file, and its new file."""
     name = names.CaptureName(program=program, time=begun.replace(microsecond=0))
     while True:
-        if not (directory / str(name)).exists():
-            try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                descriptor = os.open(directory / f"{name}{names.PART}", flags, 0o640)
-            except FileExistsError:
-                pass
-            else:
+        segment = directory / f"{name}{names.PART}"
+        try:
+            descriptor = os.open(segment, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        except FileExistsError:
+            pass
+        else:
+            # Whoever has a segment alone can make its capture file: looked at now and not before, that stays true.
+            if not (directory / str(name)).exists():
                 sync_directory(directory)  # or a power cut takes the name of what a sync has put on the disk
                 return name, descriptor
+            os.close(descriptor)
+            segment.unlink()
         name = msgspec.structs.replace(name, number=name.number + 1)
 
 
