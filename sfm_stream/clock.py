@@ -10,6 +10,11 @@ def now() -> datetime:
     return milliseconds(datetime.now(UTC))
 
 
+def at(seconds: float) -> datetime:
+    """A time given in seconds since 1970, as `now` gives the present one."""
+    return milliseconds(datetime.fromtimestamp(seconds, UTC))
+
+
 def milliseconds(time: datetime) -> datetime:
     """`time` without what is below a millisecond."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)

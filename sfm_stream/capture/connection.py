@@ -143,7 +143,7 @@ class Connection(threading.Thread):
         if client is not None:
             client.give_up_if_silent(now)
             if client.last_byte:
-                self.last_byte = _time(client.last_byte)
+                self.last_byte = clock.at(client.last_byte)
             if self._finish_by is not None and now > self._finish_by:
                 client.abort()
 
@@ -319,7 +319,7 @@ class Connection(threading.Thread):
         self._client = None
         if client is None or since is None:
             return
-        end = _time(client.last_byte)
+        end = clock.at(client.last_byte)
         if client.torn_bytes:
             self._journal.write("torn", bytes=client.torn_bytes)
         self._journal.write(
@@ -385,10 +385,6 @@ class Connection(threading.Thread):
     def _watch_rules(self) -> None:
         if self._rules is not None:
             self._rules.watch()
-
-
-def _time(seconds: float) -> datetime:
-    return clock.milliseconds(datetime.fromtimestamp(seconds, UTC))
 
 
 def _server_time(headers: Mapping[str, str]) -> datetime | None:

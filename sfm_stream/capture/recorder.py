@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -337,7 +337,7 @@ class Recorder:
     def _unwritten(self) -> datetime | None:
         """Since when posts arrived that a kill would take, or that a failing disk has not taken."""
         oldest = min(filter(None, (self._sink.unflushed_since, self._buffer.oldest)), default=None)
-        return clock.milliseconds(datetime.fromtimestamp(oldest, UTC)) if oldest else None
+        return clock.at(oldest) if oldest else None
 
     def _leave(self, reason: str, *, planned: bool) -> None:
         self._journal.write("stop", reason=reason, planned=planned, unwritten=self._unwritten())

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,17 +17,7 @@ from sfm_stream import clock
 from sfm_stream.errors import StorageError
 from sfm_stream.record import journal
 from sfm_stream.record.journal import Journal, NoJournal, journal_path, read
-
-
-@contextmanager
-def full_after(size: int) -> Iterator[None]:
-    """No file of this process can grow beyond `size` bytes: a write is cut short, the next fails, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.support.disk import full_after
 
 
 def test_an_entry_says_when_and_what(tmp_path: Path) -> None:

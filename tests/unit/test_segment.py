@@ -6,13 +6,10 @@ import gzip
 import hashlib
 import multiprocessing
 import os
-import resource
 import stat
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -22,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfm_stream.capture.segment import Line, Segment
+from tests.support.disk import full_after
 
 BEGUN = datetime(2026, 11, 24, 20, 15, 0, 999_999, tzinfo=UTC)
 NAME = "twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz"
@@ -41,17 +39,6 @@ def read_by_another(path: Path) -> bytes:
         "import sys, zlib; sys.stdout.buffer.write(zlib.decompressobj(31).decompress(open(sys.argv[1], 'rb').read()))"
     )
     return subprocess.run([sys.executable, "-c", script, str(path)], check=True, capture_output=True).stdout
-
-
-@contextmanager
-def full_after(size: int) -> Iterator[None]:
-    """No file of this process can grow beyond `size` bytes: a write is cut short, the next fails, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_segment_is_a_part_until_it_is_finished(tmp_path: Path) -> None:
