@@ -7,6 +7,7 @@ declared type itself and lets msgspec judge the leaves.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import json
 import re
@@ -19,6 +20,9 @@ import msgspec
 
 SHOWN = 60
 """A value longer than this many characters is cut where a fault shows it."""
+
+QUOTE = "text is needed: put quotes around what you wrote, which YAML may have read as another value (0123 as 83)"
+"""The cure where YAML made something else of text. What was written cannot be known from the value."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +64,8 @@ def show(value: object) -> str:
         return f"{text} (true or false; YAML reads yes, no, on and off so)"
     if isinstance(value, int | float):
         return f"{text} (a number)"
+    if isinstance(value, datetime.date):
+        return f"{value} (a date)"
     return text
 
 
@@ -157,8 +163,8 @@ def _leaf(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  #
     except msgspec.ValidationError as error:
         problem = f"found {show(raw)}"
         fix = _allowed(str(error).partition(" - at ")[0])
-        if "`str`" in str(error) and isinstance(raw, int | float):
-            fix = "text is needed: put it in quotes" + ("" if isinstance(raw, bool) else f', "{raw}"')
+        if "`str`" in str(error) and not isinstance(raw, Mapping | list | tuple):
+            fix = QUOTE
         faults.append(Fault(where=where, problem=problem, fix=fix))
         return None
 

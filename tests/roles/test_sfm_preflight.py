@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sfm_stream.settings.faults import QUOTE
 from sfm_stream.settings.preflight import HostVars
 from tests.roles.streams_host import BIN, ROOT, TOKEN, Deployed, run_playbook
 
@@ -55,7 +58,7 @@ def test_all_faults_of_all_hosts_come_at_once_a_line_each(tmp_path: Path) -> Non
         f"sfm_credentials: library: bearer_token: cannot be read (on first, second): {undefined}",
         "sfm_filtrs: unknown variable; did you mean 'sfm_filters'?",
         "credential 'weather': bearer_token: found a placeholder; put the app's real secret there",
-        "filter 'elections': track[1]: found 5 (a number); text is needed: put it in quotes, \"5\"",
+        f"filter 'elections': track[1]: found 5 (a number); {QUOTE}",
         "filter 'storms': unknown key 'trak'; did you mean 'track'?",
         'sfm_group_members: found "joe"; a list ([...], even for one entry) is needed',
         "sfm_simulator: unknown key 'prt'; did you mean 'port'?",
@@ -137,6 +140,40 @@ def test_a_controller_without_the_package_says_how_to_get_it(tmp_path: Path) -> 
     assert run.code != 0
     assert "No module named 'msgspec'. Install this checkout where Ansible runs" in run.output
     assert f"-m pip install '{ROOT}[deploy]'" in run.output
+
+
+EARLY_IMPORT = """
+import sfm_stream.settings.preflight, sfm_stream.table
+from ansible.plugins.callback import CallbackBase
+class CallbackModule(CallbackBase):
+    CALLBACK_NAME = "early"
+"""
+
+
+@pytest.mark.parametrize("imported_before", [False, True])
+def test_what_judges_is_the_checkout_that_is_deployed(tmp_path: Path, imported_before: bool) -> None:
+    """Though another copy is installed, or was imported in this process already: as it is before an upgrade."""
+    checkout = tmp_path / "newer"
+    for name in ("playbooks", "roles", "sfm_stream"):
+        shutil.copytree(ROOT / name, checkout / name)
+    shutil.copy(ROOT / "ansible.cfg", checkout)
+    source = checkout / "sfm_stream/settings/preflight.py"
+    source.write_text(source.read_text().replace("sfm_credentials has none", "the newer code has found it"))
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    if imported_before:
+        (plugins / "early.py").write_text(EARLY_IMPORT)
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all: {hosts: {first: {sfm_streamsample: {credential: library}}}}")
+    run = subprocess.run(
+        [BIN / "ansible-playbook", "-i", inventory, "playbooks/preflight.yml"],
+        cwd=checkout,
+        env={**os.environ, "ANSIBLE_CALLBACK_PLUGINS": str(plugins), "ANSIBLE_CALLBACKS_ENABLED": "early"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "the newer code has found it" in run.stdout, run.stdout + run.stderr
 
 
 def test_what_the_examination_assumes_is_what_the_role_does() -> None:

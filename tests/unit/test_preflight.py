@@ -6,7 +6,9 @@ import copy
 from typing import Any
 
 import pytest
+import yaml
 
+from sfm_stream.settings.faults import QUOTE
 from sfm_stream.settings.preflight import Plan, examine
 
 KNOWN = {
@@ -164,7 +166,7 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
     (
         "a number where text is needed",
         [("sfm_filters.0.follow", [12345])],
-        ["filter 'elections': follow[0]: found 12345 (a number); text is needed: put it in quotes, \"12345\""],
+        [f"filter 'elections': follow[0]: found 12345 (a number); {QUOTE}"],
     ),
     (
         "a word that YAML reads as true",
@@ -172,7 +174,7 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
         [
             (
                 "filter 'elections': track[0]: found true (true or false; YAML reads yes, no, on and off so); "
-                "text is needed: put it in quotes"
+                f"{QUOTE}"
             )
         ],
     ),
@@ -201,6 +203,17 @@ def test_a_fault_is_named_with_its_value_and_its_cure(changes: list[tuple[str, o
     assert len(found) == len(messages), found
     for line, message in zip(found, messages, strict=True):
         assert line == message or (message.endswith("; ") and line.startswith(message)), line
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("0123", "83"), ("007", "7"), ("12:30:45", "45045"), ("1_000", "1000"), ("0x1F", "31"), ("2026-11-03", "2026")],
+)
+def test_advice_on_what_yaml_has_read_never_invents_what_was_written(written: str, read: str) -> None:
+    """YAML keeps only the value, and in quotes that would be another word than the one that was meant."""
+    (found,) = faults(("sfm_filters.0.track", yaml.safe_load(f"[{written}]")))
+    assert found.startswith(f"filter 'elections': track[0]: found {read}")
+    assert found.endswith(f"; {QUOTE}")
 
 
 def test_all_faults_are_found_at_once() -> None:

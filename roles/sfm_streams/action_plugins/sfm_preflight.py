@@ -100,8 +100,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def _examination(checkout: Path) -> Any:  # noqa: ANN401 - a function of a package that may be missing
     """The examination of this very checkout, so that what judges is as new as what deploys."""
-    if (checkout / "sfm_stream" / "preflight.py").is_file() and str(checkout) not in sys.path:
+    if (checkout / "sfm_stream" / "__init__.py").is_file():
         sys.path.insert(0, str(checkout))
+        # Another copy may have been imported in this process, by a callback plugin of the site for instance.
+        for name in [each for each in sys.modules if each.partition(".")[0] == "sfm_stream"]:
+            del sys.modules[name]
     try:
         from sfm_stream.settings.preflight import examine
     except ImportError as error:

@@ -29,9 +29,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Runs the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        checkout = str(Path(__file__).resolve().parents[3])
-        if checkout not in sys.path:
-            sys.path.insert(0, checkout)
+        checkout = Path(__file__).resolve().parents[3]
+        if (checkout / "sfm_stream" / "__init__.py").is_file():
+            sys.path.insert(0, str(checkout))
+            for name in [each for each in sys.modules if each.partition(".")[0] == "sfm_stream"]:
+                del sys.modules[name]  # another copy, see sfm_preflight
         try:
             from sfm_stream.table import render
         except ImportError as error:
