@@ -222,11 +222,15 @@ def _capture(
     interval: float | None,
     verbose: bool,
 ) -> None:
+    import resource
+
     import msgspec
 
     from sfm_stream.capture import recorder
     from sfm_stream.settings.config import credential_path, read_credential, read_stream, stream_path
 
+    # A core dump would hold the credential, in a file that other people may be allowed to read.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path = stream_path(config_dir, kind, name)
 
     def settings() -> Stream:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -207,6 +208,21 @@ def test_a_program_needs_little_memory(x: Simulator, program: Program) -> None:
     resident = psutil.Process(program.process.pid).memory_info().rss
     assert program.stop() == 0
     assert resident < 45 << 20
+
+
+def test_a_program_leaves_no_core_dump(program: Program) -> None:
+    """Its memory holds the credential: neither its soft nor its hard limit lets a crash write that to a file."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        assert before[1] != 0, "this test proves nothing where core dumps are off already"
+        program.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    program.wait_for_state("connected")
+    assert program.process is not None
+    assert psutil.Process(program.process.pid).rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    assert program.stop() == 0
 
 
 def test_help_loads_little() -> None:

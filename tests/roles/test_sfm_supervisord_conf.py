@@ -145,6 +145,26 @@ def test_removal_gives_back_the_file_and_the_socket(host: Host) -> None:
 
 
 @root
+def test_the_backup_is_never_wider_than_the_file(host: Host) -> None:
+    """Both may hold passwords: a file that was closed to others after the first deployment closes its backup too."""
+    backup = Path(host.extend()["backup"])
+    host.conf.chmod(0o600)
+    assert host.extend("--check")["changed"]
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o640
+    assert host.extend()["changed"]
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert not host.extend()["changed"]
+
+
+@root
+def test_the_backup_belongs_to_whom_the_file_belongs(host: Host) -> None:
+    """A group that may read the file may be the only one: its backup is given to the same group, before it has a name."""
+    os.chown(host.conf, 0, 4)
+    kept = Path(host.extend()["backup"]).stat()
+    assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (0, 4, 0o640)
+
+
+@root
 def test_a_dry_run_shows_the_edit_but_no_password_and_changes_nothing(host: Host) -> None:
     """The diff has our lines; a secret in its context is masked."""
     answer = host.extend("--check", "--diff")

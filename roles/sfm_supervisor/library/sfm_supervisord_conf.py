@@ -51,7 +51,7 @@ attributes:
     support: full
     description: Shows the edit; passwords are masked.
 notes:
-  - The original file is kept once, as C(<path>.before-sfm-stream).
+  - The original file is kept once, as C(<path>.before-sfm-stream), never readable to more people than the file itself.
 """
 
 EXAMPLES = """
@@ -142,11 +142,33 @@ def backup(path: Path) -> Path:
     return path.with_name(path.name + ".before-sfm-stream")
 
 
-def keep(module: AnsibleModule, path: Path, text: str) -> None:
-    """Keeps the first original; a later one would be of our own making."""
+def keep(path: Path, text: str) -> None:
+    """Keeps the first original; a later one would be of our own making. It may hold passwords, as the original may."""
+    if backup(path).exists():
+        return
+    status = path.stat()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{backup(path).name}.")
+    with os.fdopen(handle, "wb") as file:
+        os.fchown(handle, status.st_uid, status.st_gid)
+        os.fchmod(handle, stat.S_IMODE(status.st_mode))
+        file.write(text.encode("utf-8", "surrogateescape"))
+        file.flush()
+        os.fsync(handle)
+    Path(temporary).rename(backup(path))
+
+
+def narrow(path: Path, check_mode: bool) -> bool:
+    """Takes from the backup what the original does not allow any more; whether there was such a thing."""
     if not backup(path).exists():
-        write(module, backup(path), text)
-        module.set_mode_if_different(str(backup(path)), stat.S_IMODE(path.stat().st_mode), False)
+        return False
+    kept, status = backup(path).stat(), path.stat()
+    same = (kept.st_uid, kept.st_gid) == (status.st_uid, status.st_gid)
+    mode = stat.S_IMODE(kept.st_mode) & stat.S_IMODE(status.st_mode) & (0o777 if same else 0o600)
+    if mode == stat.S_IMODE(kept.st_mode):
+        return False
+    if not check_mode:
+        backup(path).chmod(mode)
+    return True
 
 
 def discard(path: Path, text: str) -> None:
@@ -188,10 +210,11 @@ def main() -> None:
         changed = new != old
         if changed and not module.check_mode:
             if present:
-                keep(module, path, undo(old))
+                keep(path, undo(old))
             write(module, path, new)
         if not present and not module.check_mode:
             discard(path, new)
+        changed = narrow(path, module.check_mode) or changed
         if (present and module.params["socket"]) or (not present and changed):
             changed = adjust_socket(module, new, here) or changed
     except ValueError as error:
