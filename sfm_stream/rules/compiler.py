@@ -15,18 +15,20 @@ same tag: X sends a post once, however many rules it matches.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from sfm_stream.rules.letters import is_hashtag, is_pictographs, is_searchable, is_word, visible
 from sfm_stream.settings.model import Rule, Stream
 
 TAG_PREFIX = "sfm:"
 
-_PLAIN_WORD = re.compile(r"\w+|#\w*[^\W\d]\w*|@[A-Za-z0-9_]+|\$[A-Za-z]{1,6}")
+_PLAIN_TAG = re.compile(r"@[A-Za-z0-9_]+|\$[A-Za-z]{1,6}")
 _ACCOUNT = re.compile(r"@?(\w{1,20})", re.ASCII)
 _RESERVED = frozenset({"or", "and", "not"})
+_WIDE_SIGN = re.compile(r"(?<![^\s()-])[\uff03\uff20]")
+_NARROW = str.maketrans("\uff03\uff20", "#@")
 
 
 class XRule(msgspec.Struct, frozen=True, order=True):
@@ -73,7 +75,7 @@ def compile_rule(rule: Rule, length: int) -> list[str]:
         TooLongError: As for `compile_rules`.
     """
     if rule.query is not None:
-        query = " ".join(rule.query.split())
+        query = readable(rule.query)
         if len(query) > length:
             raise TooLongError(query)
         return [query]
@@ -84,7 +86,7 @@ def alternatives(rule: Rule) -> Iterator[str]:
     """Each thing that suffices for a post to match, in X's language."""
     for entry in rule.track:
         for part in entry.split(","):
-            if words := [quoted for word in part.split() if (quoted := _quote(word))]:
+            if words := [quoted for word in readable(part).split() if (quoted := quote(word))]:
                 yield f"({' '.join(words)})" if len(words) > 1 else words[0]
     for account in rule.follow:
         if match := _ACCOUNT.fullmatch(account):
@@ -98,17 +100,29 @@ def is_account(text: str) -> bool:
     return _ACCOUNT.fullmatch(text) is not None
 
 
-def _quote(word: str) -> str:
+def readable(text: str) -> str:
+    """A query or track entry as it goes to X.
+
+    Without the signs that nobody sees, with single blanks, and with the narrow # and @ that X's rules know in place of
+    full-width ones.
+    """
+    pieces = " ".join(visible(text).split()).split('"')
+    # What stands in quotes is text.
+    pieces[::2] = [_WIDE_SIGN.sub(lambda sign: sign[0].translate(_NARROW), piece) for piece in pieces[::2]]
+    return '"'.join(pieces)
+
+
+def quote(word: str) -> str:
     """A word such that X reads it as text: quoted where it would be an operator or fall apart; "" if nothing is left.
 
     X takes no escaped quotes, and its words end at punctuation anyway, so quotes are left out. A word without
-    letters or digits is worth looking for only where it is a pictograph (Unicode category So: emoji).
+    letters or digits is worth looking for only where it is an emoji, and X wants quotes around the variants of these.
     """
     word = word.replace('"', "").replace("\\", "")
-    if not re.search(r"\w", word):
-        pictographs = [unicodedata.category(character) == "So" for character in word]
-        return (word if all(pictographs) else f'"{word}"') if any(pictographs) else ""
-    return word if _PLAIN_WORD.fullmatch(word) and word.lower() not in _RESERVED else f'"{word}"'
+    if not is_searchable(word):
+        return ""
+    plain = is_word(word) or is_hashtag(word) or is_pictographs(word) or _PLAIN_TAG.fullmatch(word)
+    return word if plain and word.lower() not in _RESERVED else f'"{word}"'
 
 
 def _pack(items: Iterable[str], length: int) -> Iterator[str]:

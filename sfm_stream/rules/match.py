@@ -16,6 +16,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable
 
+from sfm_stream.rules.letters import fold
 from sfm_stream.rules.post_view import SEAM, Json, Post, either, tokens
 from sfm_stream.rules.query import And, Not, Or, Query, Term
 
@@ -72,7 +73,7 @@ def _near(term: Term) -> Test:
 
 def _tag(name: str) -> Callable[[Term], Test]:
     def prepare(term: Term) -> Test:
-        wanted = term.value.casefold()
+        wanted = fold(term.value)
         return lambda post: wanted in getattr(post, name)
 
     return prepare

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
 from typing import Any
+
+from sfm_stream.rules.letters import AT_SIGNS, JOINERS, VARIATIONS, counts_as_word, fold, hashtags, marks
 
 Json = dict[str, Any]
 Box = tuple[float, float, float, float]
@@ -17,21 +18,27 @@ SEAM = "\0"
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_TOKEN = re.compile(rf"[^\W{_UNSPACED}]+|[{_UNSPACED}]|[^\w\s\x00-\x7f]")
+_ASCII_TOKEN = re.compile(r"\w+", re.ASCII)
+_MENTIONS = re.compile(rf"(?<!\w)[{AT_SIGNS}](\w+)")
+_CASHTAGS = re.compile(r"(?<!\w)\$(\w+)")
 
 
 def tokens(text: str) -> list[str]:
     """The words of a text, in order, folded for comparison."""
-    folded = text.casefold()
-    if not folded.isascii():
-        folded = unicodedata.normalize("NFC", folded)
-        return [token for token in _TOKEN.findall(folded) if len(token) > 1 or _is_word(token)]
-    return _TOKEN.findall(folded)
+    folded = fold(text)
+    if folded.isascii():
+        return _ASCII_TOKEN.findall(folded)
+    for sign in VARIATIONS:
+        folded = folded.replace(sign, "")
+    found = _token_pattern().findall(folded)
+    return [token for token in found if len(token) > 1 or counts_as_word(token)]
 
 
-@lru_cache(maxsize=4096)
-def _is_word(sign: str) -> bool:
-    return sign == "_" or sign.isalnum() or unicodedata.category(sign) == "So"
+@cache
+def _token_pattern() -> re.Pattern[str]:
+    """A keycap; a sign of an unspaced script with its marks; a word, with its marks and joiners; any other sign."""
+    letter, more = rf"[^\W{_UNSPACED}]", rf"(?![\x00-\x7f\u3000-\u9fff])[{marks()}{JOINERS}]"
+    return re.compile(rf"[#*0-9]\u20e3|[{_UNSPACED}](?:{more})*|{letter}+(?:(?:{more})+{letter}*)*|[^\w\s\x00-\x7f]")
 
 
 def either(source: Json, name: str) -> Any:  # noqa: ANN401 - whatever X put there
@@ -116,24 +123,23 @@ class Post:
     @cached_property
     def hashtags(self) -> frozenset[str]:
         """Hashtags without #, folded."""
-        return self._tags("hashtags", "tag", "#\uff03")
+        return self._tags("hashtags", "tag", hashtags)
 
     @cached_property
     def mentions(self) -> frozenset[str]:
         """Mentioned names without @, folded."""
-        return self._tags("mentions", "username", "@\uff20")
+        return self._tags("mentions", "username", _MENTIONS.findall)
 
     @cached_property
     def cashtags(self) -> frozenset[str]:
         """Cashtags without $, folded."""
-        return self._tags("cashtags", "tag", "$")
+        return self._tags("cashtags", "tag", _CASHTAGS.findall)
 
-    def _tags(self, kind: str, key: str, signs: str) -> frozenset[str]:
-        found = {str(each[key]).casefold() for each in self.entities(kind) if each.get(key)}
+    def _tags(self, kind: str, key: str, in_text: Callable[[str], list[str]]) -> frozenset[str]:
+        found = {fold(str(each[key])) for each in self.entities(kind) if each.get(key)}
         for text in self.texts:
             if "entities" not in text:
-                marked = re.findall(rf"(?<!\w)[{re.escape(signs)}](\w+)", text.get("text") or "")
-                found.update(tag.casefold() for tag in marked)
+                found.update(map(fold, in_text(text.get("text") or "")))
         return frozenset(found)
 
     @cached_property

@@ -8,12 +8,12 @@ Which of them an account may use is for X to say: this judges the language alone
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import NoReturn
 
 import msgspec
 
+from sfm_stream.rules.letters import AT_SIGNS, HASH_SIGNS, is_hashtag, is_searchable
 from sfm_stream.rules.operators import VALUES, QueryError, Term, cut
 from sfm_stream.settings.faults import nearest
 
@@ -48,8 +48,7 @@ _NEEDS_COMPANY = frozenset({"has", "is", "lang", "sample"})
 _TOKEN = re.compile(r"""(?P<blank>\s+)|(?P<sign>[()])|(?P<minus>-)|(?P<quote>")|(?P<bare>[^\s()"]+)""")
 _OPERATOR = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _PHRASE = re.compile(r'"([^"]*)"(?:~(\d{1,3}))?', re.ASCII)
-_HASHTAG = re.compile(r"#\w*[^\W\d]\w*")
-_MENTION = re.compile(r"@\w{1,20}", re.ASCII)
+_MENTION = re.compile(rf"[{AT_SIGNS}]\w{{1,20}}", re.ASCII)
 _CASHTAG = re.compile(r"\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?")
 
 
@@ -156,7 +155,7 @@ def _phrase(text: str, position: int) -> tuple[Term, int]:
     match = _PHRASE.match(text, position)
     if match is None:
         raise QueryError('a closing " is missing')
-    if not _searchable(match[1]):
+    if not is_searchable(match[1]):
         raise QueryError(f'"{cut(match[1])}" has nothing to look for: a letter, digit or emoji is needed')
     if match[2] is None:
         return Term("phrase", match[1]), match.end()
@@ -168,7 +167,7 @@ def _phrase(text: str, position: int) -> tuple[Term, int]:
 def _bare(text: str, position: int, run: str) -> tuple[Term, int]:
     """A word, a tag or an operator with its value, and where it ends."""
     end = position + len(run)
-    if run[0] in "#@$" and len(run) > 1:
+    if run[0] in f"{HASH_SIGNS}{AT_SIGNS}$" and len(run) > 1:
         return _tag(run), end
     if match := _OPERATOR.fullmatch(run):
         name, start = match[1], position + len(match[1]) + 1
@@ -187,7 +186,7 @@ def _bare(text: str, position: int, run: str) -> tuple[Term, int]:
         )
     if run == "NOT":
         raise QueryError('NOT is no operator: write -word; write "not" to look for the word itself')
-    if not _searchable(run):
+    if not is_searchable(run):
         raise QueryError(f"{cut(run)} is nothing to look for: a letter, digit or emoji is needed")
     return Term("word", run), end
 
@@ -205,10 +204,15 @@ def _value(text: str, start: int, run: str) -> tuple[str, int]:
 
 
 def _tag(run: str) -> Term:
-    kind, example = {"#": (_HASHTAG, "#vote"), "@": (_MENTION, "@NWS"), "$": (_CASHTAG, "$TSLA")}[run[0]]
-    if not kind.fullmatch(run):
+    if run[0] in HASH_SIGNS:
+        kind, fits, example = "#", is_hashtag(run), "#vote"
+    elif run[0] in AT_SIGNS:
+        kind, fits, example = "@", _MENTION.fullmatch(run) is not None, "@NWS"
+    else:
+        kind, fits, example = "$", _CASHTAG.fullmatch(run) is not None, "$TSLA"
+    if not fits:
         raise QueryError(f'{cut(run)} is no tag like {example}: write "{cut(run)}" to look for the text')
-    return Term(run[0], run[1:])
+    return Term(kind, run[1:])
 
 
 def _refuse_operator(name: str, run: str) -> NoReturn:
@@ -216,7 +220,3 @@ def _refuse_operator(name: str, run: str) -> NoReturn:
     if hint.startswith("known"):
         hint = f'put "{cut(run)}" in quotes if it is text'
     raise QueryError(f"unknown operator {cut(name) + ':'!r}; {hint}")
-
-
-def _searchable(text: str) -> bool:
-    return bool(re.search(r"\w", text)) or any(unicodedata.category(each) == "So" for each in text)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sfm_stream.rules.compiler import TooLongError, alternatives, compile_rule, is_account
+from sfm_stream.rules.compiler import TooLongError, alternatives, compile_rule, is_account, readable
 from sfm_stream.rules.query import QueryError, parse
 from sfm_stream.settings import fields
 from sfm_stream.settings.faults import Fault, nearest, show
@@ -182,7 +182,7 @@ def _rule_faults(rule: Rule, where: str, length: int, *, whole: bool) -> Iterato
 
 def _query_faults(query: str, where: str) -> Iterator[Fault]:
     try:
-        parse(query)
+        parse(readable(query))
     except QueryError as error:
         yield Fault(where=where, problem=f"found {show(query)}", fix=str(error))
 

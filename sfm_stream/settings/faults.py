@@ -55,10 +55,11 @@ class Secret(str):
 
 
 def show(value: object) -> str:
-    """A value as a fault shows it: as JSON, with its type where that is the surprise."""
+    """A value as a fault shows it: as JSON, with its type where that is the surprise, and what is unseen escaped."""
     if isinstance(value, Secret):
         return "a secret"
     text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     if isinstance(value, bool):
         return f"{text} (true or false; YAML reads yes, no, on and off so)"

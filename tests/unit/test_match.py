@@ -311,9 +311,9 @@ def test_a_higher_sample_holds_the_lower_one() -> None:
 
 
 def test_words_end_where_x_ends_them() -> None:
-    """At punctuation; a pictograph and a sign of an unspaced script are words by themselves."""
+    """At punctuation; a pictograph, its skin tone and a sign of an unspaced script are words by themselves."""
     assert tokens("I like coca-cola!") == ["i", "like", "coca", "cola"]
-    assert tokens("選挙へ行こう🗳️👍🏽") == [*"選挙へ行こう", "🗳", "👍"]
+    assert tokens("選挙へ行こう🗳️👍🏽") == [*"選挙へ行こう", "🗳", "👍", "🏽"]
     assert tokens("e\u0301lan ÉLAN") == ["élan", "élan"]
 
 
