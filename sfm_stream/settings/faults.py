@@ -7,7 +7,7 @@ declared type itself and lets msgspec judge the leaves.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import difflib
 import json
 import re
@@ -65,7 +65,7 @@ def show(value: object) -> str:
         return f"{text} (true or false; YAML reads yes, no, on and off so)"
     if isinstance(value, int | float):
         return f"{text} (a number)"
-    if isinstance(value, datetime.date):
+    if isinstance(value, dt.date):
         return f"{value} (a date)"
     return text
 

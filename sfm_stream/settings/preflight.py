@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -29,6 +29,7 @@ from sfm_stream.settings.model import (
     Seconds,
     Stream,
 )
+from sfm_stream.settings.variables import Option, kind_faults
 
 MAIN_RULE = "main"
 """The name of the rule that a filter's own track, follow, locations or query make."""
@@ -98,6 +99,10 @@ class HostVars(msgspec.Struct, frozen=True, kw_only=True):
     streamsample: Sample | None = None
 
 
+_JUDGED = frozenset({"sfm_credentials", "sfm_filters", *(f"sfm_{name}" for name in HostVars.__struct_fields__)})
+"""Variables whose types stand here, and more narrowly than in the specifications."""
+
+
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
     """One stream of the plan.
 
@@ -125,15 +130,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Mapping[str, tuple[Declared, ...]]
 
 
-def examine(hosts: Mapping[str, Mapping[str, Any]], known: Collection[str]) -> Plan:
+def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option]) -> Plan:
     """All faults of an inventory, and the streams it declares.
 
     Args:
-        hosts: The ``sfm_*`` variables of each host.
-        known: The names of all variables that the roles understand.
+        hosts: The ``sfm_*`` variables of each host, as `sfm_stream.settings.variables.typed` returns them.
+        options: All variables that the roles understand, with what is declared of each.
     """
     faults: list[Fault] = []
-    examined = [_Host(name, variables, known, faults) for name, variables in hosts.items()]
+    examined = [_Host(name, variables, options, faults) for name, variables in hosts.items()]
     faults.extend(_shared_credentials(examined))
     plan = {host.name: tuple(Declared(stream=s, digest=host.digest(s)) for s in host.streams) for host in examined}
     warnings = (w for host in examined for s in host.streams for w in stream_warnings(s, host.place(s)))
@@ -144,13 +149,16 @@ def examine(hosts: Mapping[str, Mapping[str, Any]], known: Collection[str]) -> P
 class _Host:
     """One host's variables, converted as far as they are right; `faults` receives the rest."""
 
-    def __init__(self, name: str, variables: Mapping[str, Any], known: Collection[str], faults: list[Fault]) -> None:
+    def __init__(
+        self, name: str, variables: Mapping[str, Any], options: Mapping[str, Option], faults: list[Fault]
+    ) -> None:
         self.name = name
         faults.extend(
-            Fault(where=key, problem="unknown variable", fix=nearest(key, known))
+            Fault(where=key, problem="unknown variable", fix=nearest(key, options))
             for key in variables
-            if key.startswith("sfm_") and key not in known
+            if key.startswith("sfm_") and key not in options
         )
+        faults.extend(kind_faults(variables, options, _JUDGED))
         self.credentials = dict(self._credentials(variables.get("sfm_credentials"), faults))
         names = {field.name for field in msgspec.structs.fields(HostVars)}
         own = {name: variables[f"sfm_{name}"] for name in names if f"sfm_{name}" in variables}

@@ -60,7 +60,10 @@ def test_all_faults_of_all_hosts_come_at_once_a_line_each(tmp_path: Path) -> Non
         "credential 'weather': bearer_token: found a placeholder; put the app's real secret there",
         f"filter 'elections': track[1]: found 5 (a number); {QUOTE}",
         "filter 'storms': unknown key 'trak'; did you mean 'track'?",
-        'sfm_group_members: found "joe"; a list ([...], even for one entry) is needed',
+        (
+            'sfm_group_members: found "joe"; a list ([...], even for one entry) is needed, '
+            """which the command line takes as JSON: -e '{"sfm_group_members": ["..."]}'"""
+        ),
         "sfm_simulator: unknown key 'prt'; did you mean 'port'?",
         'sfm_simulator: port: found "x"; a whole number is needed',
         'sfm_start_stopped: found "maybe"; true or false is needed',

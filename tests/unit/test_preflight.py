@@ -11,13 +11,12 @@ import yaml
 from sfm_stream.settings.faults import QUOTE
 from sfm_stream.settings.preflight import Plan, examine
 
-KNOWN = {
-    "sfm_api_url",
-    "sfm_credentials",
-    "sfm_data_dir",
-    "sfm_filters",
-    "sfm_save_interval",
-    "sfm_streamsample",
+KNOWN: dict[str, dict[str, Any]] = {
+    name: {}
+    for name in (
+        *("sfm_api_url", "sfm_credentials", "sfm_data_dir", "sfm_filters", "sfm_save_interval"),
+        "sfm_streamsample",
+    )
 }
 TOKEN = "AAAAAAAAAAAAAAAAAAAAAsecretsecretsecret"
 GOOD: dict[str, Any] = {
@@ -171,12 +170,7 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
     (
         "a word that YAML reads as true",
         [("sfm_filters.0.track", [True])],
-        [
-            (
-                "filter 'elections': track[0]: found true (true or false; YAML reads yes, no, on and off so); "
-                f"{QUOTE}"
-            )
-        ],
+        [(f"filter 'elections': track[0]: found true (true or false; YAML reads yes, no, on and off so); {QUOTE}")],
     ),
     (
         "text where a list is needed",

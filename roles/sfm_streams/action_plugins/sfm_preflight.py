@@ -7,7 +7,6 @@ to none of them.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,17 +51,6 @@ msg:
 FACTS = ("sfm_bin",)
 """What the roles set themselves; a fact cache may hold it from an earlier run."""
 UNREADABLE = "sfm-unreadable-value-"
-_KINDS = {
-    "bool": (bool, "true or false is"),
-    "dict": (Mapping, "a mapping of keys to values is"),
-    "float": (float | int, "a number is"),
-    "int": (int, "a whole number is"),
-    "list": (list, "a list ([...], even for one entry) is"),
-    "path": (str, "a path is"),
-    "str": (str, "text is"),
-}
-_TEXT_FOR = {"bool": re.compile("(?i)true|false|yes|no"), "int": re.compile("[0-9]+")}
-"""What ``--extra-vars name=value`` makes of these is text, and the roles take it."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -75,12 +63,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         roles = Path(__file__).resolve().parents[2]
         examine = _examination(roles.parent)
-        options = dict(_options(roles))
+        options = {**dict(_options(roles)), **{name: {} for name in FACTS}}
         reader = _Reader(self._templar)
-        hosts = reader.variables((task_vars or {})["hostvars"])
-        plan = examine(hosts, {*options, *FACTS})
+        from sfm_stream.settings.variables import typed
+
+        hosts = {name: typed(each, options) for name, each in reader.variables((task_vars or {})["hostvars"]).items()}
+        plan = examine(hosts, options)
         # What stands for a value that cannot be read may look wrong in turn; that is no fault of its own.
-        found = [each for each in [*map(str, plan.faults), *_wrong_kinds(hosts, options)] if UNREADABLE not in each]
+        found = [each for each in map(str, plan.faults) if UNREADABLE not in each]
         wrong = [*reader.faults(), *found]
         display = Display()
         for warning in plan.warnings:
@@ -171,40 +161,6 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - any plain data
             return kind(value)
     # An encrypted string is no str; its text is what it decrypts to.
     return str(value) if isinstance(value, str) or type(value).__name__ == "EncryptedString" else value
-
-
-def _wrong_kinds(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Faults of the variables that `examine` does not convert: those that only the roles read."""
-    from sfm_stream.settings.preflight import HostVars
-
-    judged = {"sfm_credentials", "sfm_filters", *(f"sfm_{name}" for name in HostVars.__struct_fields__)}
-    for variables in hosts.values():
-        for name in sorted((variables.keys() & options.keys()) - judged):
-            yield from _wrong_kind(name, variables[name], options[name])
-
-
-def _wrong_kind(where: str, value: object, option: Mapping[str, Any]) -> Iterator[str]:
-    from sfm_stream.settings.faults import nearest, show
-
-    kind, needed = _KINDS.get(option.get("type", "str"), (object, ""))
-    found = "found a value" if option.get("no_log") else f"found {show(value)}"
-    if value is None and option.get("default") is None:
-        return
-    if isinstance(value, str) and (text := _TEXT_FOR.get(option.get("type", "str"))) and text.fullmatch(value):
-        return
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
-        yield f"{where}: {found}; {needed} needed"
-    elif "choices" in option and value not in option["choices"]:
-        yield f"{where}: {found}; allowed are {', '.join(map(str, option['choices']))}"
-    elif isinstance(value, Mapping) and "options" in option:
-        for key, each in value.items():
-            if key in option["options"]:
-                yield from _wrong_kind(f"{where}: {key}", each, option["options"][key])
-            else:
-                yield f"{where}: unknown key {key!r}; {nearest(str(key), option['options'])}"
-    elif isinstance(value, list) and "elements" in option:
-        for index, each in enumerate(value):
-            yield from _wrong_kind(f"{where}[{index}]", each, {"type": option["elements"]})
 
 
 def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
