@@ -158,7 +158,7 @@ def test_the_backup_is_never_wider_than_the_file(host: Host) -> None:
 
 @root
 def test_the_backup_belongs_to_whom_the_file_belongs(host: Host) -> None:
-    """A group that may read the file may be the only one: its backup is given to the same group, before it has a name."""
+    """A group that may read the file may be the only one: its backup has the same group before it has a name."""
     os.chown(host.conf, 0, 4)
     kept = Path(host.extend()["backup"]).stat()
     assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (0, 4, 0o640)
