@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sfm_stream.rules.letters import is_hashtag, is_pictographs, is_searchable, is_word, visible
+from sfm_stream.rules.letters import QUOTES, is_hashtag, is_pictographs, is_searchable, is_word, visible
+from sfm_stream.rules.operators import degrees
 from sfm_stream.settings.model import Rule, Stream
 
 TAG_PREFIX = "sfm:"
@@ -27,6 +28,7 @@ TAG_PREFIX = "sfm:"
 _PLAIN_TAG = re.compile(r"@[A-Za-z0-9_]+|\$[A-Za-z]{1,6}")
 _ACCOUNT = re.compile(r"@?(\w{1,20})", re.ASCII)
 _RESERVED = frozenset({"or", "and", "not"})
+_UNQUOTED = dict.fromkeys(map(ord, [*QUOTES, "\\"]))
 _WIDE_SIGN = re.compile(r"(?<![^\s()-])[\uff03\uff20]")
 _NARROW = str.maketrans("\uff03\uff20", "#@")
 
@@ -92,7 +94,7 @@ def alternatives(rule: Rule) -> Iterator[str]:
         if match := _ACCOUNT.fullmatch(account):
             yield from (f"{operator}:{match[1]}" for operator in ("from", "to", "retweets_of"))
     for box in rule.locations:
-        yield f"bounding_box:[{' '.join(f'{degree:.6f}'.rstrip('0').rstrip('.') for degree in box)}]"
+        yield f"bounding_box:[{degrees(box)}]"
 
 
 def is_account(text: str) -> bool:
@@ -115,10 +117,10 @@ def readable(text: str) -> str:
 def quote(word: str) -> str:
     """A word such that X reads it as text: quoted where it would be an operator or fall apart; "" if nothing is left.
 
-    X takes no escaped quotes, and its words end at punctuation anyway, so quotes are left out. A word without
-    letters or digits is worth looking for only where it is an emoji, and X wants quotes around the variants of these.
+    X takes no escaped quotes, and its words end at punctuation anyway, so quotes of any kind are left out. A word
+    without letters or digits is worth looking for only where it is an emoji; X wants quotes around variants of these.
     """
-    word = word.replace('"', "").replace("\\", "")
+    word = word.translate(_UNQUOTED)
     if not is_searchable(word):
         return ""
     plain = is_word(word) or is_hashtag(word) or is_pictographs(word) or _PLAIN_TAG.fullmatch(word)

@@ -19,6 +19,8 @@ JOINERS = "\u200c\u200d"
 """ZERO WIDTH NON-JOINER and JOINER: letters in some scripts, and what joins several emoji to one."""
 HASH_SIGNS = "#\uff03"
 AT_SIGNS = "@\uff20"
+QUOTES = '"\uff02\u201c\u201d\u201e\u201f\u00ab\u00bb'
+"""Quotes, straight and of other kinds; X's rules know the straight one alone."""
 VARIATIONS = "\ufe0e\ufe0f"
 """Ask for a sign as text or as an emoji."""
 

@@ -1,8 +1,8 @@
 """Decides whether a post matches a rule of X, as X's documentation describes it.
 
 The post is the raw envelope of the stream, ``{"data": {...}, "includes": {...}}``. Where a post was delivered with
-too few fields to tell (no users, say, for ``from:name``), the answer is no. Two operators always
-answer no, since no delivered field tells: ``from_affiliate_of:`` and ``to_affiliate_of:``.
+too few fields to tell (no users, say, for ``from:name``), the answer is no. Some operators always answer no, since no
+delivered field tells: `unanswerable` names them.
 
 Words are compared without case. They end at punctuation; each pictograph, and each sign of a script written without
 blanks (Chinese, Japanese, Thai ...), is a word by itself. The text of a post is its text, its long
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 
 from sfm_stream.rules.letters import fold
 from sfm_stream.rules.post_view import SEAM, Json, Post, either, tokens
-from sfm_stream.rules.query import And, Not, Or, Query, Term
+from sfm_stream.rules.query import And, Not, Or, Query, Term, terms
 
 Test = Callable[[Post], bool]
 """A rule made ready: whether a post matches it."""
@@ -35,7 +35,7 @@ def compile_query(query: Query) -> Test:
     """Prepares a rule for many posts."""
     match query:
         case Term():
-            return _TESTS[query.operator](query)
+            return _TESTS.get(query.operator, _never)(query)
         case Not(term=term):
             test = compile_query(term)
             return lambda post: not test(post)
@@ -45,6 +45,18 @@ def compile_query(query: Query) -> Test:
         case Or(parts=parts):
             tests = [compile_query(part) for part in parts]
             return lambda post: any(test(post) for test in tests)
+
+
+def unanswerable(query: Query) -> list[str]:
+    """The operators of a rule of which a post does not tell whether they match: here they never do."""
+    return list(
+        dict.fromkeys(
+            f"{term.operator}:{term.value}" if term.operator in _KINDS else f"{term.operator}:"
+            for term in terms(query)
+            if _TESTS.get(term.operator, _never) is _never
+            or (term.operator in _KINDS and _KINDS[term.operator].get(term.value, _no) is _no)
+        )
+    )
 
 
 def _phrase(term: Term) -> Test:
@@ -116,6 +128,16 @@ def _count(name: str) -> Callable[[Term], Test]:
     return prepare
 
 
+def _metric(name: str) -> Callable[[Term], Test]:
+    return lambda term: lambda post: ((post.data.get("public_metrics") or {}).get(name) or 0) >= term.numbers[0]
+
+
+def _language(term: Term) -> Test:
+    """Posts in Chinese come as zh, whichever of the two was asked for."""
+    wanted = "zh" if term.value in {"zh-CN", "zh-TW"} else term.value
+    return lambda post: post.data.get("lang") in {wanted, term.value}
+
+
 def _context(term: Term) -> Test:
     domain, _, entity = term.value.partition(".")
     return lambda post: any(domain in {"*", each[0]} and entity in {"*", each[1]} for each in post.contexts)
@@ -182,6 +204,10 @@ def _sample(term: Term) -> Test:
     return lambda post: zlib.crc32(str(post.data.get("id", "")).encode()) % 100 < percent
 
 
+def _no(_: Post) -> bool:
+    return False
+
+
 _HAS: dict[str, Test] = {
     "cashtags": lambda post: bool(post.cashtags),
     "geo": lambda post: bool(post.data.get("geo")),
@@ -194,7 +220,7 @@ _HAS: dict[str, Test] = {
     "videos": lambda post: "video" in post.media,
 }
 _IS: dict[str, Test] = {
-    "nullcast": lambda _: False,
+    "nullcast": _no,
     "quote": lambda post: "quoted" in post.references,
     "reply": lambda post: "replied_to" in post.references or "in_reply_to_user_id" in post.data,
     "retweet": lambda post: "retweeted" in post.references,
@@ -202,8 +228,15 @@ _IS: dict[str, Test] = {
 }
 
 
+_KINDS = {"has": _HAS, "is": _IS}
+
+
 def _never(_: Term) -> Test:
-    return lambda _: False
+    return _no
+
+
+def _kind(term: Term) -> Test:
+    return _KINDS[term.operator].get(term.value, _no)
 
 
 _TESTS: dict[str, Callable[[Term], Test]] = {
@@ -223,12 +256,15 @@ _TESTS: dict[str, Callable[[Term], Test]] = {
     "followers_count": _count("followers_count"),
     "following_count": _count("following_count"),
     "from": _tag("by"),
-    "from_affiliate_of": _never,
-    "has": lambda term: _HAS[term.value],
+    "has": _kind,
     "in_reply_to_tweet_id": _reference("replied_to"),
-    "is": lambda term: _IS[term.value],
-    "lang": _field("lang"),
+    "is": _kind,
+    "lang": _language,
     "listed_count": _count("listed_count"),
+    "min_followers": _count("followers_count"),
+    "min_likes": _metric("like_count"),
+    "min_replies": _metric("reply_count"),
+    "min_reposts": _metric("retweet_count"),
     "place": _place,
     "place_country": _country,
     "point_radius": _point_radius,
@@ -238,7 +274,6 @@ _TESTS: dict[str, Callable[[Term], Test]] = {
     "sample": _sample,
     "source": _in_texts(lambda post: [post.data.get("source") or ""]),
     "to": _tag("to"),
-    "to_affiliate_of": _never,
     "tweets_count": _count("tweet_count"),
     "url": _in_texts(lambda post: post.urls),
     "url_contains": lambda term: lambda post: any(term.value.casefold() in url.casefold() for url in post.urls),

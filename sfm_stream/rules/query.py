@@ -1,23 +1,21 @@
 """Reads the rule language of X's filtered stream.
 
 A blank is AND and binds tighter than OR; ``-`` negates the one operator after it; parentheses
-group; quotes make a phrase. The operators are those of X's table for the filtered stream.
-Which of them an account may use is for X to say: this judges the language alone.
+group; quotes make a phrase. Which operators there are, and which of them an account may use, is for X to say: this
+judges the language alone.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NoReturn
 
 import msgspec
 
-from sfm_stream.rules.letters import AT_SIGNS, HASH_SIGNS, is_hashtag, is_searchable
-from sfm_stream.rules.operators import VALUES, QueryError, Term, cut
-from sfm_stream.settings.faults import nearest
+from sfm_stream.rules.letters import AT_SIGNS, HASH_SIGNS, QUOTES, is_hashtag, is_searchable
+from sfm_stream.rules.operators import QueryError, Term, cut, read_value
 
-__all__ = ["And", "Not", "Or", "Query", "QueryError", "Term", "parse"]
+__all__ = ["And", "Not", "Or", "Query", "QueryError", "Term", "parse", "terms"]
 
 DEPTH = 100
 """Groups may stand in groups this deep; no rule that fits X's length has a use for more."""
@@ -43,7 +41,8 @@ class Or(msgspec.Struct, frozen=True):
 
 Query = And | Or | Not | Term
 
-_NEEDS_COMPANY = frozenset({"has", "is", "lang", "sample"})
+_NEEDS_COMPANY = frozenset({"embedding_threshold", "has", "is", "lang", "sample"})
+_NEVER_NEGATED = frozenset({"embedding", "sample"})
 
 _TOKEN = re.compile(r"""(?P<blank>\s+)|(?P<sign>[()])|(?P<minus>-)|(?P<quote>")|(?P<bare>[^\s()"]+)""")
 _OPERATOR = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
@@ -61,10 +60,22 @@ def parse(text: str) -> Query:
     query = _structure(text)
     if not _stands_alone(query):
         raise QueryError(
-            "has:, is:, lang:, sample: and what is negated cannot stand alone: "
+            "has:, is:, lang:, sample:, embedding_threshold: and what is negated cannot stand alone: "
             "put a word, a phrase or another operator beside them, in every alternative"
         )
     return query
+
+
+def terms(query: Query) -> Iterator[Term]:
+    """All terms of a rule, also those that are negated, in order."""
+    match query:
+        case Term():
+            yield query
+        case Not(term=term):
+            yield term
+        case And(parts=parts) | Or(parts=parts):
+            for part in parts:
+                yield from terms(part)
 
 
 def _structure(text: str) -> Query:
@@ -143,8 +154,8 @@ def _items(text: str) -> Iterator[str | Term | Not]:
             term, position = _phrase(text, position) if kind == "quote" else _bare(text, position, match[0])
             if term == Term("is", "nullcast") and not negated:
                 raise QueryError("is:nullcast can only be negated: write -is:nullcast")
-            if term.operator == "sample" and negated:
-                raise QueryError("sample: cannot be negated")
+            if term.operator in _NEVER_NEGATED and negated:
+                raise QueryError(f"{term.operator}: cannot be negated")
             yield Not(term) if negated else term
             negated = False
     if negated:
@@ -171,13 +182,14 @@ def _bare(text: str, position: int, run: str) -> tuple[Term, int]:
         return _tag(run), end
     if match := _OPERATOR.fullmatch(run):
         name, start = match[1], position + len(match[1]) + 1
-        read = VALUES.get(name)
-        if read is None:
-            _refuse_operator(name, run)
+        if match[2].startswith("//"):
+            raise QueryError(f'put an address in quotes, after url: as in url:"{cut(run)}"')
         value, end = _value(text, start, match[2])
         if not value.strip():
-            raise QueryError(f"{name}: needs a value right after it")
-        return read(name, value), end
+            raise QueryError(f"{cut(name)}: needs a value right after it")
+        return read_value(name, value), end
+    if not set(QUOTES).isdisjoint(run):
+        raise QueryError(f'{cut(run)} has quotes of another kind: X reads only straight ones, as in "polling station"')
     if ":" in run:
         raise QueryError(f'put "{cut(run)}" in quotes: X reads what stands before a : as an operator')
     if run.lower() in {"and", "or"}:
@@ -213,10 +225,3 @@ def _tag(run: str) -> Term:
     if not fits:
         raise QueryError(f'{cut(run)} is no tag like {example}: write "{cut(run)}" to look for the text')
     return Term(kind, run[1:])
-
-
-def _refuse_operator(name: str, run: str) -> NoReturn:
-    hint = nearest(f"{cut(name)}:", [f"{each}:" for each in VALUES])
-    if hint.startswith("known"):
-        hint = f'put "{cut(run)}" in quotes if it is text'
-    raise QueryError(f"unknown operator {cut(name) + ':'!r}; {hint}")

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from sfm_stream.rules import advice
 from sfm_stream.rules.compiler import TooLongError, alternatives, compile_rule, is_account, readable
+from sfm_stream.rules.operators import over_the_date_line
 from sfm_stream.rules.query import QueryError, parse
 from sfm_stream.settings import fields
 from sfm_stream.settings.faults import Fault, nearest, show
@@ -17,9 +19,6 @@ from sfm_stream.settings.model import SAFE_NAME, Credential, Degrees, Fields, Ru
 _PLACEHOLDER = re.compile(
     r"(?i)(change.?me|replace.?me|to.?do|xxx+|example|placeholder|(your|my|the)[-_ ].*|<.*>|\{\{.*|\.\.\.+)"
 )
-BOX_SIDE_MILES = 25
-"""X's older documentation allows no longer side of a bounding_box; today's is silent, so this only warns."""
-_MILES_PER_DEGREE = 69.0
 
 
 def name_faults(name: str, where: str) -> Iterator[Fault]:
@@ -215,6 +214,13 @@ def _box_faults(box: Degrees, where: str) -> Iterator[Fault]:
             problem=f"found {found}",
             fix="the order is west, south, east, north, with longitudes from -180 to 180 and latitudes from -90 to 90",
         )
+    elif two := over_the_date_line(box):
+        yield Fault(
+            where=where,
+            problem=f"found {found}, in which west is not west of east",
+            fix="the order is west, south, east, north; over the date line make two boxes: "
+            + " and ".join(show(list(each)) for each in two),
+        )
     elif not (west < east and south < north):
         yield Fault(
             where=where,
@@ -224,12 +230,13 @@ def _box_faults(box: Degrees, where: str) -> Iterator[Fault]:
 
 
 def stream_warnings(stream: Stream, where: str) -> Iterator[Fault]:
-    """What X may refuse though its pages disagree; a person should know before it does."""
+    """What X may refuse, or take for something else than was meant; a person should know before it does."""
     for rule in stream.rules:
-        for index, (west, south, east, north) in enumerate(rule.locations):
-            if max(east - west, north - south) * _MILES_PER_DEGREE > BOX_SIDE_MILES:
-                yield Fault(
-                    where=f"{rule_place(where, rule)}: locations[{index}]",
-                    problem=f"a side is longer than {BOX_SIDE_MILES} miles, which X has refused in the past",
-                    fix="if the program stops with code 66, cut the box into smaller ones",
-                )
+        place = rule_place(where, rule)
+        if rule.query is not None:
+            yield from advice.on_query(rule.query, f"{place}: query")
+        for index, entry in enumerate(rule.track):
+            yield from advice.on_entry(entry, f"{place}: track[{index}]")
+        for index, box in enumerate(rule.locations):
+            for problem, fix in advice.on_box(box):
+                yield Fault(where=f"{place}: locations[{index}]", problem=problem, fix=fix)

@@ -188,6 +188,7 @@ ENVELOPE: dict[str, Any] = {
         "author_id": "1",
         "lang": "en",
         "conversation_id": "77",
+        "public_metrics": {"like_count": 3, "reply_count": 2, "retweet_count": 1},
         "source": "Twitter Web App",
         "in_reply_to_user_id": "2",
         "referenced_tweets": [{"type": "replied_to", "id": "70"}, {"type": "quoted", "id": "71"}],
@@ -251,6 +252,7 @@ FOUND = [
     "storm -is:nullcast", "storm has:geo", "storm has:images", "storm has:media", "storm has:links",
     "storm has:hashtags", "storm has:mentions", "storm has:cashtags", "followers_count:500",
     "followers_count:1..900",
+    "min_followers:500", "min_likes:3 min_replies:2 min_reposts:1", "storm -new_operator:1",
     "storm tweets_count:9", 'source:"web app"', "storm sample:100", "storm -hail", "hail OR storm",
     "(hail OR storm) surge",
 
@@ -272,6 +274,7 @@ def test_each_operator_finds_what_it_asks_for(text: str) -> None:
         "context:10.800", "entity:york", "conversation_id:78", "bio:fire", "place:brooklyn", "place_country:fr",
         "bounding_box:[-74 40 -73 41]", "point_radius:[-73.97 40.78 3mi]", "storm lang:de", "storm is:retweet",
         "storm has:videos", "followers_count:501", "followers_count:1..9", "storm -surge", "storm surge hail",
+        "min_followers:501", "min_likes:4", "new_operator:storm", "storm has:audio", 'embedding:"storm"',
         "lighthouse", "from_affiliate_of:gauge", "hail (storm OR surge)",
     ],
 )  # fmt: skip
