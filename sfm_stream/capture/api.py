@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeVar
@@ -13,7 +14,8 @@ import tweepy
 from requests.auth import HTTPBasicAuth
 
 from sfm_stream.capture.answers import Kind, refusal
-from sfm_stream.capture.client import CONNECT_TIMEOUT, SILENCE, Client, Dropped, End, Refused
+from sfm_stream.capture.client import Client, Dropped, End, Refused
+from sfm_stream.capture.exchange import Exchange
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.rules.reconcile import Add, Delete, LiveRule
 from sfm_stream.settings.faults import Secret
@@ -24,6 +26,13 @@ CONNECTIONS = "/2/connections"
 _BATCH = 100
 """Rules in one request; X names no limit, and refuses bodies that are too large."""
 _PAGE = 1000
+_PAGES = 100
+"""Many more than the 25,000 rules of the largest contracts fill."""
+_RULE_BYTES = 16 << 10
+"""A rule of 2,048 characters, each written as an escape, and its tag."""
+_TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
+"""What can stand in a header, and in no other line of it."""
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -76,24 +85,23 @@ def bearer_token(credential: Credential, api_url: str) -> Secret:
     key, secret = (
         quote(str.__str__(part or ""), safe="") for part in (credential.consumer_key, credential.consumer_secret)
     )
-    try:
-        answer = requests.post(
-            api_url.rstrip("/") + "/oauth2/token",
-            data={"grant_type": "client_credentials"},
-            auth=HTTPBasicAuth(key, secret),
-            timeout=(CONNECT_TIMEOUT, SILENCE),
-            allow_redirects=False,
-        )
-    except requests.RequestException as error:
-        raise Dropped(End.NETWORK, str(error)) from error
+    answer = Exchange(requests.Session()).ask(
+        "POST",
+        api_url.rstrip("/") + "/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        auth=HTTPBasicAuth(key, secret),
+    )
     if refused := refusal(answer.status_code, answer.headers, answer.content):
         # X answers a wrong key with 403, and a malformed one with 400.
         wrong = msgspec.structs.replace(refused, kind=Kind.CREDENTIAL)
         raise Refused(wrong if refused.kind is Kind.INVALID else refused)
     try:
-        return Secret(msgspec.json.decode(answer.content, type=_Token).access_token)
-    except msgspec.DecodeError:
+        token = msgspec.json.decode(answer.content, type=_Token).access_token
+    except _NOT_JSON:
         raise Dropped(End.UNUSABLE, "no access_token in the answer to oauth2/token") from None
+    if not _TOKEN.fullmatch(token):
+        raise Dropped(End.UNUSABLE, "the access_token in the answer to oauth2/token has signs that no token has")
+    return Secret(token)
 
 
 def live_rules(client: Client) -> list[LiveRule]:
@@ -104,13 +112,17 @@ def live_rules(client: Client) -> list[LiveRule]:
     """
     rules: list[LiveRule] = []
     token: str | None = None
+    seen: set[str] = set()
     while True:
         parameters = {"max_results": _PAGE, **({"pagination_token": token} if token else {})}
-        page = _decoded(client.request("GET", RULES, params=parameters), _Rules)
+        page = _decoded(client.request("GET", RULES, params=parameters, limit=_PAGE * _RULE_BYTES), _Rules)
         rules.extend(page.data)
         token = page.meta.next_token
         if not token:
             return rules
+        if token in seen or len(seen) == _PAGES:
+            raise Dropped(End.UNUSABLE, f"the pages of rules have no end: {len(seen) + 1} were read")
+        seen.add(token)
 
 
 def change_rules(client: Client, step: Add | Delete) -> None:
@@ -164,8 +176,8 @@ def _batches(items: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
 def _decoded(answer: requests.Response, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.content, type=kind)
-    except msgspec.DecodeError as error:
-        raise Dropped(End.UNUSABLE, f"{answer.url}: not X's answer: {error}") from error
+    except _NOT_JSON as error:
+        raise Dropped(End.UNUSABLE, f"{answer.url.partition('?')[0]}: not X's answer: {error}") from error
 
 
 def _is_duplicate(problem: _RuleProblem) -> bool:

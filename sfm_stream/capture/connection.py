@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from sfm_stream import clock
@@ -31,6 +31,8 @@ from sfm_stream.settings.model import SAMPLE, Credential, Stream
 
 DRAIN = 1.0
 """Seconds for what is under way to arrive, after X was asked to end the connection."""
+_SANE = timedelta(days=1)
+"""A server whose clock differs by more could not be reached over TLS."""
 RELEASED_WAIT = 1.0
 """Seconds after our own dead connection was ended."""
 
@@ -388,8 +390,10 @@ class Connection(threading.Thread):
 
 
 def _server_time(headers: Mapping[str, str]) -> datetime | None:
+    """X's clock; None where its answer names no time, or one so far from ours that it can only be an odd byte."""
     try:
         # In UTC whatever zone it names: "-0000" names none.
-        return parsedate_to_datetime(headers.get("date", "")).replace(tzinfo=UTC)
-    except ValueError:
+        found = parsedate_to_datetime(headers.get("date", "")).replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
+    return found if abs(found - clock.now()) < _SANE else None

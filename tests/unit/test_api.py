@@ -63,13 +63,25 @@ def test_a_token_that_x_does_not_give_just_now_is_tried_again(app: App, status: 
     assert caught.value.refusal.kind in (Kind.RATE_LIMIT, Kind.SERVER)
 
 
-@pytest.mark.parametrize("answer", [b"", b"<html>", {}, [], {"access_token": None}, {"access_token": {}}])
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>", {}, [], {"access_token": None}, {"access_token": {}}, b"\xff{}", b'{"a":' * 100_000]
+)
 def test_an_answer_without_a_token_is_none_of_xs(app: App, answer: object) -> None:
     """No null is taken for a token."""
     app.answers = [(200, answer)]
     with pytest.raises(Dropped, match="no access_token") as caught:
         api.bearer_token(PAIR, app.url)
     assert caught.value.end is End.UNUSABLE
+
+
+@pytest.mark.parametrize("token", ["a\nX-Evil: 1", "a\r", " a", "caf\xe9", "", "a" * 5000, "\u9078"])
+def test_a_token_that_can_be_in_no_header_is_none(app: App, token: str) -> None:
+    """It would smuggle lines into the next request, or fail in it; and it is not shown."""
+    app.answers = [(200, {"access_token": token})]
+    with pytest.raises(Dropped, match="signs that no token has") as caught:
+        api.bearer_token(PAIR, app.url)
+    assert caught.value.end is End.UNUSABLE
+    assert len(str(caught.value)) < 200
 
 
 def test_a_host_without_an_answer_is_a_network_error() -> None:
@@ -95,13 +107,35 @@ def test_an_empty_token_for_the_next_page_is_the_end(app: App) -> None:
     assert api.live_rules(app.client()) == [LiveRule("1", "a")]
 
 
-@pytest.mark.parametrize("answer", [b"", b"<html>", {"data": {}}, {"data": [{"value": "no id"}]}, []])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"", b"<html>", {"data": {}}, {"data": [{"value": "no id"}]}, []),
+        *(b'{"data":[{"id":"1","value":"\xff"}]}', b'{"a":' * 100_000),
+    ],
+)
 def test_rules_that_are_none_of_xs_are_not_taken_for_none(app: App, answer: object) -> None:
     """An odd answer must not lead to deleting or adding rules."""
     app.answers = [(200, answer)]
     with pytest.raises(Dropped, match="not X's answer") as caught:
         api.live_rules(app.client())
     assert caught.value.end is End.UNUSABLE
+
+
+@pytest.mark.parametrize("circle", [["a"], ["a", "b"], [str(number) for number in range(1000)]])
+def test_pages_without_end_are_given_up(app: App, circle: list[str]) -> None:
+    """A page that names itself as the next, one that leads back, and pages that go on for ever."""
+    app.answers = [(200, {"data": [], "meta": {"next_token": circle[number % len(circle)]}}) for number in range(1000)]
+    with pytest.raises(Dropped, match="no end"):
+        api.live_rules(app.client())
+    assert len(app.asked) <= min(len(circle) + 1, 101)
+
+
+def test_a_page_of_long_rules_is_read_whole(app: App) -> None:
+    """A thousand rules of the greatest length are more than other answers may be."""
+    for number in range(1000):
+        app.add(f"{number} " + "\u9078" * 1019, "t")
+    assert len(api.live_rules(app.client())) == 1000
 
 
 def test_many_rules_are_added_and_deleted_in_batches(app: App) -> None:
