@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,6 +17,7 @@ from sfm_stream.rules.query import QueryError, parse
 from sfm_stream.settings import fields
 from sfm_stream.settings.faults import Fault, nearest, show
 from sfm_stream.settings.model import SAFE_NAME, Credential, Degrees, Fields, Rule, Stream
+from sfm_stream.settings.secrecy import is_hidden
 
 _PLACEHOLDER = re.compile(
     r"(?i)(change.?me|replace.?me|to.?do|xxx+|example|placeholder|(your|my|the)[-_ ].*|<.*>|\{\{.*|\.\.\.+)"
@@ -69,7 +72,8 @@ def stream_faults(stream: Stream, where: str, *, whole: bool = True) -> Iterator
     """
     if stream.kind == "filterstream":
         yield from name_faults(stream.name, where)
-    yield from name_faults(stream.credential, f"{where}: credential")
+    if not is_hidden(stream.credential):  # which no list of credentials has: that is the fault then
+        yield from name_faults(stream.credential, f"{where}: credential")
     yield from field_faults(stream.fields, f"{where}: fields")
     for key in ("data_dir", "state_dir"):
         if not getattr(stream, key).startswith("/"):
@@ -84,14 +88,36 @@ def stream_faults(stream: Stream, where: str, *, whole: bool = True) -> Iterator
             problem=f"found {show(stream.min_free)}",
             fix='a size like "500M" or "10G", or a share of the disk like "5%", is needed; "0" turns the check off',
         )
-    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", stream.api_url):
-        yield Fault(
-            where=f"{where}: api_url",
-            problem=f"found {show(stream.api_url)}",
-            fix="a URL is needed, like https://api.x.com",
-        )
+    yield from _url_faults(stream.api_url, f"{where}: api_url")
     if stream.kind == "filterstream" and (stream.rules or whole):
         yield from _rules_faults(stream, where, whole=whole)
+
+
+def _url_faults(url: str, where: str) -> Iterator[Fault]:
+    """An address to which no secret may be sent."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+        yield Fault(where=where, problem=f"found {show(url)}", fix="a URL is needed, like https://api.x.com")
+    elif "@" in parts.netloc:
+        yield Fault(where=where, problem="found a URL with a login in it", fix="leave the login out; X knows none")
+    elif parts.scheme == "http" and not is_loopback(host):
+        yield Fault(
+            where=where,
+            problem=f"found {show(url)}, where anyone on the way could read the secret",
+            fix="https:// is needed; http:// is for a simulator on the host itself, like http://127.0.0.1:8970",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own, and nothing leaves it on the way there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 def parse_floor(text: str) -> tuple[int, float] | None:

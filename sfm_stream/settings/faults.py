@@ -18,15 +18,18 @@ from typing import Any
 
 import msgspec
 
+from sfm_stream.settings.secrecy import HIDDEN, is_hidden, scrub, shown_name
+
 SHOWN = 60
 """A value longer than this many characters is cut where a fault shows it."""
 
 QUOTE = "text is needed: put quotes around what you wrote, which YAML may have read as another value (0123 as 83)"
 """The cure where YAML made something else of text. What was written cannot be known from the value."""
+_SECRET_KEY = re.compile(r"(?i)token|secret|password|consumer_key|api_?key")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong.
+    """One thing that is wrong. Its text shows nothing that looks like a secret, wherever that was put.
 
     Attributes:
         where: The item, in the user's own terms: ``filter 'storms': rules[1].query``.
@@ -39,7 +42,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.problem}; {self.fix}"
+        return scrub(f"{self.where}: {self.problem}; {self.fix}")
 
 
 class Secret(str):
@@ -57,8 +60,8 @@ class Secret(str):
 def show(value: object) -> str:
     """A value as a fault shows it: as JSON, with its type where that is the surprise, and what is unseen escaped."""
     if isinstance(value, Secret):
-        return "a secret"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+        return "a value (not shown, it may be a secret)"
+    text = scrub(json.dumps(_without_secrets(value), ensure_ascii=False, default=str))
     text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     if isinstance(value, bool):
@@ -70,11 +73,25 @@ def show(value: object) -> str:
     return text
 
 
+def _without_secrets(value: object) -> object:
+    """Plain data without what stands below the name of a secret."""
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if _SECRET_KEY.search(str(key)) else _without_secrets(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(each) for each in value]
+    return HIDDEN if isinstance(value, Secret) else value
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The fix for an unknown word: the nearest known one, or the whole list."""
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
+    """The fix for an unknown word: the nearest known one, or the list of all that do not look like secrets."""
+    known = sorted(name for name in known if not is_hidden(name))
+    close = closest(word, known)
+    return f"did you mean {close!r}?" if close else f"known are: {', '.join(known)}"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
 
 
 def convert(kind: Any, raw: object, where: str, faults: list[Fault]) -> Any:  # noqa: ANN401 - as typed by `kind`
@@ -114,13 +131,20 @@ def _without_none(kind: Any) -> tuple[Any, bool]:  # noqa: ANN401
 def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fault]) -> object:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     hints = typing.get_type_hints(kind, include_extras=True)
+    # What stands in the place of a mapping of secrets, or of its keys, may be one.
+    secret = any(_without_none(hint)[0] is Secret for hint in hints.values())
     if not isinstance(raw, Mapping):
-        # What stands in the place of a mapping of secrets may be one.
-        found = "no mapping" if any(_without_none(hint)[0] is Secret for hint in hints.values()) else show(raw)
+        found = "no mapping" if secret else show(raw)
         faults.append(Fault(where=where, problem=f"found {found}", fix="a mapping of keys to values is needed"))
         return None
     faults.extend(
-        Fault(where=where, problem=f"unknown key {key!r}", fix=nearest(str(key), fields))
+        Fault(
+            where=where,
+            problem="an unknown key (not shown, it may be a secret)"
+            if secret and not closest(str(key), fields)
+            else f"unknown key {shown_name(str(key))}",
+            fix=nearest(str(key), fields),
+        )
         for key in raw
         if key not in fields
     )

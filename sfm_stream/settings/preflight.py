@@ -16,7 +16,7 @@ import msgspec
 
 from sfm_stream import __version__
 from sfm_stream.settings.checks import credential_faults, name_faults, repeated, stream_faults, stream_warnings
-from sfm_stream.settings.faults import Fault, convert, nearest, show
+from sfm_stream.settings.faults import Fault, Secret, convert, nearest, show
 from sfm_stream.settings.model import (
     API_URL,
     SAMPLE,
@@ -29,6 +29,7 @@ from sfm_stream.settings.model import (
     Seconds,
     Stream,
 )
+from sfm_stream.settings.secrecy import is_hidden, shown_name
 from sfm_stream.settings.variables import Option, kind_faults
 
 MAIN_RULE = "main"
@@ -180,7 +181,7 @@ class _Host:
         for stream, whole in examined:
             faults.extend(stream_faults(stream, self.place(stream), whole=whole))
             if stream.credential not in self.credentials:
-                problem = f"unknown credential {show(stream.credential)}"
+                problem = f"unknown credential {shown_name(stream.credential)}"
                 fix = nearest(stream.credential, self.credentials) if self.credentials else "sfm_credentials has none"
                 faults.append(Fault(where=self.place(stream), problem=problem, fix=fix))
 
@@ -200,11 +201,17 @@ class _Host:
 
     @staticmethod
     def _credentials(raw: object, faults: list[Fault]) -> Iterator[tuple[str, DeclaredCredential]]:
-        for name, value in _items(raw, "sfm_credentials", faults).items():
+        for number, (name, value) in enumerate(_items(raw, "sfm_credentials", faults).items(), start=1):
             where = f"credential {name!r}"
-            faults.extend(name_faults(name, where))
+            if is_hidden(name):
+                where = f"sfm_credentials: entry {number}"
+                problem = f"found the name {shown_name(name)}"
+                fix = "a short name of your own is needed, and the secret below it: {library: {bearer_token: ...}}"
+                faults.append(Fault(where=where, problem=problem, fix=fix))
+            else:
+                faults.extend(name_faults(name, where))
             before = len(faults)
-            credential: DeclaredCredential | None = convert(DeclaredCredential, value, where, faults)
+            credential: DeclaredCredential | None = convert(DeclaredCredential, _secret(value), where, faults)
             if credential is not None and len(faults) == before:
                 faults.extend(credential_faults(credential.secret, where))
             yield name, credential or DeclaredCredential()
@@ -277,6 +284,15 @@ def _items(raw: object, where: str, faults: list[Fault]) -> Mapping[str, Any]:
     return {str(name): value for name, value in raw.items()}
 
 
+def _secret(value: object) -> Any:  # noqa: ANN401 - plain data
+    """Plain data in which no text can be shown."""
+    if isinstance(value, Mapping):
+        return {key: _secret(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_secret(each) for each in value]
+    return Secret(value) if isinstance(value, str) else value
+
+
 def _own_and_named(declared: Filter, where: str) -> Iterator[Fault]:
     own = declared.track or declared.follow or declared.locations or declared.query is not None
     if own and declared.rules:
@@ -303,9 +319,9 @@ def _shared_credentials(hosts: list[_Host]) -> Iterator[Fault]:
             continue
         who = " and ".join(f"{host.place(stream)} on {host.name}" for host, stream in pairs)
         what = (
-            f"credential {key!r}"
+            f"credential {shown_name(key)}"
             if isinstance(key, str)
-            else f"credentials {' and '.join(map(repr, sorted(names)))}, which hold the same secret,"
+            else f"credentials {' and '.join(map(shown_name, sorted(names)))}, which hold the same secret,"
         )
         yield Fault(
             where=who,

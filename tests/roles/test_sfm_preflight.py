@@ -124,6 +124,25 @@ def test_an_encrypted_secret_without_its_password_is_a_fault_of_its_own(tmp_path
     assert "filter 'a': unknown key 'actve'; did you mean 'active'?" in run.stdout
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{{{ '{0}' ",
+        "{{{{ {0} }}}}",
+        "{{{{ '{0}' | no_such_filter }}}}",
+        "{{% {0} %}}",
+        "{{{{ lookup('file', '{0}') }}}}",
+    ],
+)
+def test_what_ansible_says_of_a_broken_secret_does_not_show_it(tmp_path: Path, value: str) -> None:
+    """Not in the fault, not around it, and not at the highest verbosity."""
+    secret = "q7RmZ2xKc9VtYb4WnL0sHdJp5"
+    variables = {**GOOD, "sfm_credentials": {"weather": {"bearer_token": value.format(secret)}}}
+    run = examine(tmp_path, variables, "-vvv")
+    assert "sfm_credentials: weather: bearer_token: cannot be read (on first, second): " in run.output
+    assert secret not in run.output
+
+
 def test_warnings_are_shown_and_stop_nothing(tmp_path: Path) -> None:
     """A box that X may refuse is a person's to judge."""
     variables = copy.deepcopy(GOOD)

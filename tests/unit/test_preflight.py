@@ -10,6 +10,7 @@ import yaml
 
 from sfm_stream.settings.faults import QUOTE
 from sfm_stream.settings.preflight import Plan, examine
+from sfm_stream.settings.secrecy import looks_like_secret
 
 KNOWN: dict[str, dict[str, Any]] = {
     name: {}
@@ -79,7 +80,7 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
     (
         "an unknown credential",
         [("sfm_filters.0.credential", "libary")],
-        ["filter 'elections': unknown credential \"libary\"; did you mean 'library'?"],
+        ["filter 'elections': unknown credential 'libary'; did you mean 'library'?"],
     ),
     (
         "an unused credential that is malformed",
@@ -242,7 +243,7 @@ def test_one_fault_of_a_filter_does_not_hide_its_others() -> None:
             "filter 'elections': locations[0]: found [77.12, 138.79, -76.91, 38.99]; the order is west, south, east, "
             "north, with longitudes from -180 to 180 and latitudes from -90 to 90"
         ),
-        "filter 'elections': unknown credential \"libary\"; did you mean 'library'?",
+        "filter 'elections': unknown credential 'libary'; did you mean 'library'?",
         (
             "filter 'storms': rule 'agencies': follow[0]: found \"no name\"; an account's name (letters, digits and _) "
             "or its numeric id is needed"
@@ -250,20 +251,116 @@ def test_one_fault_of_a_filter_does_not_hide_its_others() -> None:
     ]
 
 
-def test_no_fault_shows_a_secret() -> None:
-    """Not even where a secret stands in the wrong place."""
+SECRETS = (
+    TOKEN,
+    # Made up, of the lengths and signs that X gives: a bearer token, a consumer key and a consumer secret.
+    "AAAAAAAAAAAAAAAAAAAAAMnUBAEAAAAA8wUoYQnZ%2Bk7cX4tJ0rTgBqVh1sE%3DpL9zRfK2mXu7vDdWbN5aYcQ0jHsT3gPi6kOe8lCyU4",
+    "q7RmZ2xKc9VtYb4WnL0sHdJp5",
+    "Ew3kTz8qLm1XvBn6RcYp0HsJd9GfUa2QoWi7MxK4tVbNe5ZrCu",
+    "quzeofghrtplmakwuvbdsyncxiequzeofghrtplmakwuvbdsyncxiequzeofghrtplmakwuvbdsyncxie",
+)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_no_fault_shows_a_secret(secret: str) -> None:
+    """Not even where a secret stands in the wrong place: all of it, a part of it, or as a name."""
     for changes in (
-        [("sfm_credentials.library", TOKEN)],
-        [("sfm_credentials.library", [TOKEN])],
-        [("sfm_credentials", [TOKEN])],
-        [("sfm_credentials.library.bearer_token", [TOKEN])],
-        [("sfm_credentials.library.bearer_token", {"x": TOKEN})],
-        [("sfm_credentials.library.bearer_token", f"Bearer {TOKEN}")],
-        [("sfm_credentials.library.token", TOKEN)],
+        [("sfm_credentials", secret)],
+        [("sfm_credentials", [secret])],
+        [("sfm_credentials", {secret: {"bearer_token": "x"}})],
+        [("sfm_credentials", {secret: None})],
+        [("sfm_credentials.library", secret)],
+        [("sfm_credentials.library", [secret])],
+        [("sfm_credentials.library", {secret: ""})],
+        [("sfm_credentials.library.bearer_token", [secret])],
+        [("sfm_credentials.library.bearer_token", {"x": secret})],
+        [("sfm_credentials.library.bearer_token", f"Bearer {secret}")],
+        [("sfm_credentials.library.token", secret)],
+        [("sfm_credentials.library.budget", secret)],
+        [("sfm_credentials.library.budget", [secret])],
+        [("sfm_credentials.library.budget", {"per_day": secret})],
+        [("sfm_credentials.library.budget", {secret: 1})],
+        [("sfm_credentials.library.backfill_minutes", secret)],
+        [("sfm_filters.0.credential", secret)],
+        [("sfm_filters.0.credential", [secret])],
+        [("sfm_filters.0.credential", {"bearer_token": secret})],
+        [("sfm_filters.0.track", {"bearer_token": secret})],
+        [("sfm_streamsample", secret)],
+        [("sfm_streamsample", {"credential": secret})],
+        [("sfm_streamsample", {"credential": {"bearer_token": secret}})],
+        [("sfm_streamsample", {"bearer_token": secret})],
+        [("sfm_api_url", f"https://me:{secret}@api.x.com")],
     ):
-        found = faults(*changes)
+        found = "\n".join(faults(*changes))
         assert found
-        assert TOKEN not in "".join(found)
+        shown = [secret[at : at + 10] for at in range(len(secret) - 9) if secret[at : at + 10] in found]
+        assert shown == [], (changes, found)
+
+
+@pytest.mark.parametrize("secret", SECRETS[:4])
+def test_no_fault_shows_what_looks_like_a_secret(secret: str) -> None:
+    """Wherever it was pasted."""
+    for changes in (
+        [("sfm_filters.0.name", f"{secret} ")],
+        [("sfm_filters.0.trak", secret), (f"sfm_filters.1.{secret}", "x")],
+        [("sfm_filters.0.track", secret)],
+        [("sfm_filters.0.follow", [f"token {secret}"])],
+        [("sfm_filters.0.fields", {"tweet": [secret]})],
+        [("sfm_filters", [secret])],
+        [("sfm_save_interval", secret)],
+        [("sfm_data_dir", secret)],
+        [("sfm_api_url", secret)],
+    ):
+        found = "\n".join(faults(*changes))
+        assert "***" in found or "<hidden: " in found, changes
+        assert secret[-20:] not in found, (changes, found)
+
+
+def test_two_streams_on_a_secret_that_stands_as_a_name_do_not_show_it() -> None:
+    """The fault that names both streams names the credential as well."""
+    secret = SECRETS[2]
+    found = faults(
+        ("sfm_credentials", {secret: {"bearer_token": TOKEN}}),
+        ("sfm_filters.0.credential", secret),
+        ("sfm_filters.1.credential", secret),
+    )
+    assert any("2 active streams use credential <hidden: 25 characters" in each for each in found)
+    assert found[0].startswith(
+        "sfm_credentials: entry 1: found the name <hidden: 25 characters that look like a secret>; "
+    )
+    assert not any(secret in each for each in found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("library_of_congress_elections_2026", "USGovernmentAccountabilityOffice", "covid19vaccine2021us"),
+        *("550e8400-e29b-41d4-a716-446655440000", "Bundestagswahl2025_Kandidatinnen_und_Kandidaten", "x" * 64),
+    ],
+)
+def test_a_name_that_a_person_would_give_is_taken_for_a_name(name: str) -> None:
+    """A long one, one with years, one that a machine made of an identifier."""
+    assert not looks_like_secret(name)
+    changes = ("sfm_credentials.weather", ...), (f"sfm_credentials.{name}", {"bearer_token": "k" * 25})
+    assert faults(*changes, ("sfm_filters.1.credential", name)) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8970", "http://[::1]:8970", "http://localhost:1/x", "https://x.test"]
+)
+def test_a_secret_may_go_to_a_simulator_on_the_host_and_anywhere_over_tls(url: str) -> None:
+    """These are what the example uses, and X itself."""
+    assert faults(("sfm_api_url", url)) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.x.com", "http://192.0.2.1:8970", "http://localhost.example.org", "HTTP://x.com", "http://[::2]"]
+)
+def test_a_secret_goes_to_no_other_host_in_the_clear(url: str) -> None:
+    """Anyone on the way could read it."""
+    found = faults(("sfm_api_url", url))
+    assert len(found) == 2  # one for each stream
+    assert all(": api_url: found " in each for each in found)
 
 
 def two_hosts(first: dict[str, Any], second: dict[str, Any]) -> Plan:

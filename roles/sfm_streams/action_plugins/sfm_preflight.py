@@ -132,9 +132,12 @@ class _Reader:
 
     def faults(self) -> Iterator[str]:
         """The values that could not be read, each with the hosts that have it."""
+        from sfm_stream.settings.faults import Fault
+
         for (where, reason), hosts in self._failed.items():
             who = ", ".join(hosts) if len(hosts) < 4 else f"{len(hosts)} hosts"
-            yield f"{where}: cannot be read (on {who}): {reason}; define or correct what it refers to"
+            problem = f"cannot be read (on {who}): {reason}"
+            yield str(Fault(where=where, problem=problem, fix="define or correct what it refers to"))
 
     def _read(self, value: object, where: str, templar: Any) -> Any:  # noqa: ANN401
         if isinstance(value, Mapping):
