@@ -227,6 +227,7 @@ def _capture(
     import msgspec
 
     from sfm_stream.capture import recorder
+    from sfm_stream.owner import become_owner, refuse_root
     from sfm_stream.settings.config import credential_path, read_credential, read_stream, stream_path
 
     # A core dump would hold the credential, in a file that other people may be allowed to read.
@@ -244,4 +245,10 @@ def _capture(
 
     stream = _read_stream(kind, name, config_dir)
     credential = read_credential(credential_path(config_dir, stream.credential))
+    if save:
+        refuse_root(
+            f"{' '.join(dict.fromkeys((kind, name)))} --save", Path(data_dir or stream.data_dir), Path(stream.state_dir)
+        )
+    else:
+        become_owner(Path(stream.state_dir))  # the budget's counters are kept there
     recorder.run(settings, credential, settings_path=path, save=save, verbose=verbose)

@@ -19,11 +19,12 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Puts `content` in the place of `path`, so that a reader sees the old or the new and nothing between.
 
     With `durable` false a power cut may bring the old content back; it costs no wait for the disk. The folder is made
-    where it is missing.
+    where it is missing, but none above it. What lies at the temporary name, be it a link, is removed and never written
+    through.
     """
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o750, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    descriptor = create_anew(temporary)
     try:
         write_all(descriptor, content)
         if durable:
@@ -33,6 +34,20 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     temporary.replace(path)
     if durable:
         sync_directory(path.parent)
+
+
+def create_anew(path: Path) -> int:
+    """A descriptor to write a new, empty file by; what an interrupted write left at `path` is removed first.
+
+    Raises:
+        OSError: It cannot be made, or what is there is a directory.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(path, flags, 0o640)
+    except FileExistsError:
+        path.unlink()
+        return os.open(path, flags, 0o640)
 
 
 def write_all(descriptor: int, content: bytes) -> None:

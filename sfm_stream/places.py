@@ -32,6 +32,22 @@ def find_state_dir(given: Path | None, config_dir: Path) -> Path:
     return STATE_DIR
 
 
+def reach_state(given: Path | None, config_dir: Path) -> Path:
+    """The state directory, as `find_state_dir` has it; started by root, goes on as its owner.
+
+    Raises:
+        StorageError: It is not there.
+        UsageError: As from `become_owner`.
+    """
+    from sfm_stream.owner import become_owner, require_directory
+    from sfm_stream.settings import faults, model  # noqa: F401 - for `program_named`, while they can be read
+
+    state = find_state_dir(given, config_dir)
+    require_directory(state)
+    become_owner(state)
+    return state
+
+
 def programs(folder: Path) -> list[str]:
     """The programs that have a file in a folder of the state directory, such as ``journal``."""
     return sorted(path.stem for path in folder.glob("*.jsonl"))

@@ -1,11 +1,8 @@
-"""What the archive's jobs (organizedata, audit) have in common: whom they run as, and where their outcome is kept."""
+"""What the archive's jobs (organizedata, audit) have in common: their directories, and where their outcome is kept."""
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,28 +35,6 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
-
-
-def become_owner(directory: Path) -> None:
-    """Started by root, goes on as the owner of `directory`: what the job makes must not belong to root.
-
-    Import what is needed before; the owner may not be able to read where this program lies.
-    """
-    # What is loaded late as a rule; the owner may not be able to.
-    import unicodedata  # noqa: F401
-
-    datetime.strptime("2014+0000", "%Y%z")
-
-    os.umask(0o027)
-    if os.geteuid() != 0 or not directory.is_dir() or not (owner := directory.stat().st_uid):
-        return
-    group = directory.stat().st_gid
-    try:
-        os.initgroups(pwd.getpwuid(owner).pw_name, group)
-    except KeyError:
-        os.setgroups([group])
-    os.setgid(group)
-    os.setuid(owner)
 
 
 def keep_outcome(state_dir: Path, name: str, outcome: object) -> None:

@@ -33,6 +33,7 @@ from sfm_stream.capture.signals import Signals
 from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
 from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
 from sfm_stream.names import PART
+from sfm_stream.owner import require_directory
 from sfm_stream.record import history, journal, past, status
 from sfm_stream.settings.model import Budget, Credential, Stream
 from sfm_stream.supervised import STEADY, Supervision
@@ -160,6 +161,8 @@ class Recorder:
     def _take_name(self) -> past.Past:
         """Locks the program's name and opens its journal; returns what the last run left."""
         program = self._stream.program
+        for directory in (self._state_dir, self._data_dir):
+            require_directory(directory)
         self._lock = status.Lock(self._state_dir, program)
         before = past.read(self._state_dir, program)
         if (last := status.read(self._state_dir, program)) is not None:
@@ -184,7 +187,6 @@ class Recorder:
         """Waits for room, salvages what a crash left, and sees that files can be written."""
         stream = self._stream
         try:
-            self._data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._wait_for_room()
             self._adopt()
             # A power cut takes what was not synced, though the time of the last write may have been kept.

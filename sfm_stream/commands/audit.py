@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sfm_stream import clock
-from sfm_stream.archive.job import become_owner, count, keep_outcome, place_options
+from sfm_stream.archive.job import count, keep_outcome, place_options
+from sfm_stream.owner import become_owner
 from sfm_stream.table import duration, json_option, json_text, progress, render, size
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def audit(
     tree = archive_dir or data_dir
     if not tree.is_dir():
         raise UsageError(f"{tree}: no such directory; name the archive with --dir or --archive-dir")
-    become_owner(data_dir)
+    become_owner(data_dir, state_dir)
     begun = clock.now()
     work = Audit(data_dir, archive_dir, state_dir, since=since.date() if since else None, sample=sample)
     with progress("Verifying", work.count) as advance:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfm_stream import clock, table
-from sfm_stream.places import config_dir_option, find_state_dir, program_named, programs, state_dir_option
+from sfm_stream.places import config_dir_option, program_named, programs, reach_state, state_dir_option
 
 if TYPE_CHECKING:
     from sfm_stream.record.gaps import Coverage
@@ -41,7 +41,7 @@ def gaps(
     from sfm_stream.record.gaps import coverage
 
     form = "json" if as_json else form
-    state = find_state_dir(state_dir, config_dir)
+    state = reach_state(state_dir, config_dir)
     journals = state / "journal"
     chosen = programs(journals) if name is None else [program_named(name, journals)]
     now, begin = clock.now(), since.replace(tzinfo=UTC) if since else None

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 import click
 
-from sfm_stream.places import config_dir_option, find_state_dir, program_named, state_dir_option
+from sfm_stream.places import config_dir_option, program_named, reach_state, state_dir_option
 from sfm_stream.table import json_option, json_text, moment, render
 
 
@@ -29,7 +29,7 @@ def history(
 
     if (name is None) == (capture_file is None):
         raise click.UsageError("Give the NAME of a filter or program, or a capture file with --file.")
-    state = find_state_dir(state_dir, config_dir)
+    state = reach_state(state_dir, config_dir)
     if capture_file is not None:
         program, start, end = _span(state, capture_file)
         shown = during(versions(state, program), start, end)

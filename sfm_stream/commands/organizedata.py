@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfm_stream import clock
-from sfm_stream.archive.job import become_owner, count, keep_outcome, place_options
+from sfm_stream.archive.job import count, keep_outcome, place_options
+from sfm_stream.owner import become_owner
 from sfm_stream.table import duration, json_option, json_text, printable, progress, render, size
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def organizedata(
     from sfm_stream.archive.organize import KEPT_FINDINGS, Organizer
     from sfm_stream.errors import FindingsError, StorageError
 
-    become_owner(data_dir)
+    become_owner(data_dir, state_dir)
     begun = clock.now()
 
     def tell(line: str, detail: bool) -> None:

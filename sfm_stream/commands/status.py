@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from sfm_stream import clock, table
-from sfm_stream.places import config_dir_option, find_state_dir, state_dir_option
+from sfm_stream.places import config_dir_option, reach_state, state_dir_option
 
 if TYPE_CHECKING:
     from sfm_stream.record.status import Status
@@ -51,10 +51,11 @@ def status(as_json: bool, config_dir: Path, state_dir: Path | None) -> None:
     from sfm_stream.record.status import is_alive, read
     from sfm_stream.settings.config import list_streams
 
-    state = find_state_dir(state_dir, config_dir)
+    streams = list(list_streams(config_dir))  # before root becomes the state's owner, who may not read them
+    state = reach_state(state_dir, config_dir) if streams else Path()
     reports = [
         report(stream, read(state, stream.program), clock.now(), alive=is_alive(state, stream.program))
-        for stream in list_streams(config_dir)
+        for stream in streams
     ]
     if as_json:
         click.echo(table.json_text(reports))

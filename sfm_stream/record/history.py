@@ -153,8 +153,8 @@ def _decode(raw: bytes) -> Iterator[Version]:
 
 
 def _append(path: Path, line: bytes) -> None:
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    path.parent.mkdir(mode=0o750, exist_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     try:
         os.write(fd, line)
         os.fsync(fd)

@@ -75,8 +75,8 @@ class Journal:
         self._lock = threading.Lock()
         self._torn = False
         try:
-            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
+            path.parent.mkdir(mode=0o750, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o640)
             torn = _cut_torn_line(self._descriptor)
             sync_directory(path.parent)
         except OSError as error:

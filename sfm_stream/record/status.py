@@ -113,8 +113,8 @@ class Lock:
     def __init__(self, state_dir: Path, program: str) -> None:
         path = _lock_path(state_dir, program)
         try:
-            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+            path.parent.mkdir(mode=0o750, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
             _take(self._descriptor)
         except BlockingIOError as error:
             pid = os.pread(self._descriptor, 20, 0).decode() or "unknown"

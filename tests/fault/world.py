@@ -118,6 +118,8 @@ class World:
             **settings,
         }
         self.processes: list[Running] = []
+        for directory in (self.data, self.state):  # as a deployment makes them
+            directory.mkdir(parents=True, exist_ok=True)
         self.write_settings()
         secret = folder / "config" / "credentials" / "lab.json"
         secret.parent.mkdir(exist_ok=True)

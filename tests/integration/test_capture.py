@@ -131,8 +131,7 @@ def test_without_save_lines_are_printed_and_head_ends_it_quietly(x: Simulator, p
     assert run.returncode == 0, program.said()
     assert [json.loads(line)["data"]["id"] for line in run.stdout.splitlines()] == x.sent()[:3]
     assert "Traceback" not in program.said()
-    assert not (program.folder / "data").exists()
-    assert program.journal() == []
+    assert [*(program.folder / "data").iterdir(), *(program.folder / "state").iterdir()] == []
 
 
 def test_a_wrong_token_ends_with_one_clear_line(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ class Program:
         sample = self.settings["kind"] == "streamsample"
         self.name = "streamsample" if sample else f"twitterfilter-{self.settings['name']}"
         self.arguments = ["streamsample"] if sample else ["filterstream", self.settings["name"]]
+        for directory in (folder / "data", folder / "state"):  # as a deployment makes them
+            directory.mkdir(parents=True, exist_ok=True)
         self.write_settings()
         self.write_credential({"bearer_token": token})
 

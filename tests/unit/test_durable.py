@@ -18,7 +18,7 @@ from sfm_stream.durable import replace_file, sync_directory, write_all
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_file_is_replaced_whole(tmp_path: Path, durable: bool) -> None:
     """The new content stands in place of the old one, whatever was longer; nothing else is left."""
-    path = tmp_path / "new" / "folder" / "file"
+    path = tmp_path / "folder" / "file"
     for content in (b"first and longer", b"", b"third"):
         replace_file(path, content, durable=durable)
         assert path.read_bytes() == content
@@ -66,6 +66,25 @@ def test_killed_while_it_writes_the_old_file_is_whole(tmp_path: Path) -> None:
     replace_file(path, b"newer")
     assert path.read_bytes() == b"newer"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """Neither at the name itself nor at the one that the new content has for a moment."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    for name in ("file", ".file.new"):
+        (tmp_path / name).symlink_to(victim)
+    replace_file(tmp_path / "file", b"new")
+    assert victim.read_bytes() == b"precious"
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert not (tmp_path / "file").is_symlink()
+
+
+def test_no_folder_above_the_file_s_own_is_made_up(tmp_path: Path) -> None:
+    """A state directory that is not there is an error, and is not there after it either."""
+    with pytest.raises(FileNotFoundError):
+        replace_file(tmp_path / "state" / "status" / "file", b"x")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_byte_is_written_however_many_calls_it_takes(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_an_inactive_stream_is_well_as_long_as_it_does_not_run() -> None:
 @pytest.fixture
 def host(tmp_path: Path) -> Path:
     (tmp_path / "streams").mkdir()
+    (tmp_path / "state").mkdir()
     for name, active in (("storms", True), ("spare", False)):
         stream = msgspec.structs.replace(STREAM, name=name, active=active, state_dir=str(tmp_path / "state"))
         (tmp_path / "streams" / f"{stream.program}.json").write_bytes(msgspec.json.encode(stream))
