@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from sfm_stream.rules.compiler import alternatives, quote, readable
 from sfm_stream.rules.letters import (
     HASH_SIGNS,
+    LOST,
     QUOTES,
     VARIATIONS,
     code_point,
@@ -47,8 +48,6 @@ _OTHER_COMMAS = re.compile("[\uff0c\u3001\ufe50\ufe51\uff64\u060c]")
 _QUOTES = re.compile(f"[{QUOTES}]")
 _SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"
 _MINUS = "-\u2212\u2013"
-_LOST = "%&+=<>/|~^"
-"""Signs that people mean, and that X does not see."""
 _OPERATOR = re.compile(rf"-?\(?({'|'.join(sorted(VALUES))}):\S+")
 _LANGUAGES_TODAY = {"fil": "tl", "he": "iw", "id": "in", "nb": "no", "nn": "no", "zh": "zh-CN and zh-TW"}
 _NAMES = {"has": HAS, "is": IS, "lang": LANGUAGES}
@@ -101,7 +100,7 @@ def _in_track_word(word: str) -> Iterator[tuple[str, str]]:
         )
     elif (quoted := quote(word)) not in {word, f'"{word}"'} or quoted == word:
         return
-    elif lost := [edge for edge in (word[0], word[-1]) if edge in _LOST or unicodedata.category(edge) in {"Sc", "Sm"}]:
+    elif lost := [edge for edge in (word[0], word[-1]) if edge in LOST or unicodedata.category(edge) in {"Sc", "Sm"}]:
         yield f"X sees no {lost[0]} and looks for {_sought(word)}", "ask for more words, where that is too much"
 
 

@@ -21,6 +21,8 @@ HASH_SIGNS = "#\uff03"
 AT_SIGNS = "@\uff20"
 QUOTES = '"\uff02\u201c\u201d\u201e\u201f\u00ab\u00bb'
 """Quotes, straight and of other kinds; X's rules know the straight one alone."""
+LOST = "%&+=<>/|~^"
+"""Signs that people mean, and that X's words do not hold."""
 VARIATIONS = "\ufe0e\ufe0f"
 """Ask for a sign as text or as an emoji."""
 

@@ -6,8 +6,8 @@ delivered field tells: `unanswerable` names them.
 
 Words are compared without case. They end at punctuation; each pictograph, and each sign of a script written without
 blanks (Chinese, Japanese, Thai ...), is a word by itself. The text of a post is its text, its long
-text (note_tweet) and its expanded links; that of a repost is the original's too, whose own is cut short.
-A quoted post's text does not count.
+text (note_tweet) and its expanded links; that of a repost is the original's too, whose own is cut short, and that of a
+quote the quoted post's too: for the filtered stream, X looks at the content of both.
 """
 
 from __future__ import annotations

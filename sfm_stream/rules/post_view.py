@@ -41,9 +41,23 @@ def _token_pattern() -> re.Pattern[str]:
     return re.compile(rf"[#*0-9]\u20e3|[{_UNSPACED}](?:{more})*|{letter}+(?:(?:{more})+{letter}*)*|[^\w\s\x00-\x7f]")
 
 
+def is_unspaced(text: str) -> bool:
+    """Whether any of `text` is in a script written without blanks, whose words X tells apart by rules of its own."""
+    return re.search(f"[{_UNSPACED}]", text) is not None
+
+
 def either(source: Json, name: str) -> Any:  # noqa: ANN401 - whatever X put there
     """A value by its name on the wire, or by the name that X's OpenAPI description gives it."""
     return source.get(name) or source.get(name.replace("tweet", "post"))
+
+
+def _references(post: Json) -> dict[str, str]:
+    references = either(post, "referenced_tweets") or ()
+    return {each["type"]: each["id"] for each in references if each and "type" in each and "id" in each}
+
+
+def _quoted_id(post: Json) -> str:
+    return _references(post).get("quoted", "")
 
 
 class Post:
@@ -70,8 +84,7 @@ class Post:
     @cached_property
     def references(self) -> dict[str, str]:
         """The posts that this one answers, quotes or reposts: kind to id."""
-        references = either(self.data, "referenced_tweets") or ()
-        return {each["type"]: each["id"] for each in references if each and "type" in each and "id" in each}
+        return _references(self.data)
 
     @cached_property
     def _posts(self) -> dict[str, Json]:
@@ -83,10 +96,20 @@ class Post:
         return self._posts.get(self.references.get("retweeted", ""), {})
 
     @cached_property
+    def quoted(self) -> Json:
+        """The post that this one quotes, or that the one quotes which it reposts; {} if none was delivered."""
+        return self._posts.get(_quoted_id(self.data) or _quoted_id(self.original), {})
+
+    @property
+    def quotes_unseen(self) -> bool:
+        """Whether it quotes a post that was not delivered with it."""
+        return bool(_quoted_id(self.data) or _quoted_id(self.original)) and not self.quoted
+
+    @cached_property
     def texts(self) -> list[Json]:
-        """Everything with a text and entities: the post, its long form, and the same of what it reposts."""
+        """Everything with a text and entities: the post, its long form, and the same of what it reposts and quotes."""
         found = []
-        for post in (self.data, self.original):
+        for post in (self.data, self.original, self.quoted):
             if post:
                 found.append(post)
             if note := either(post, "note_tweet"):

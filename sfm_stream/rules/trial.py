@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.rules.match import compile_query
-from sfm_stream.rules.post_view import Post
-from sfm_stream.rules.query import parse
+from sfm_stream.rules.letters import LOST
+from sfm_stream.rules.match import compile_query, unanswerable
+from sfm_stream.rules.operators import cut
+from sfm_stream.rules.post_view import Post, is_unspaced, tokens
+from sfm_stream.rules.query import Query, parse, terms
 from sfm_stream.settings.model import Budget
 
 _GZIP = b"\x1f\x8b"
@@ -36,6 +38,8 @@ class Trial(msgspec.Struct, frozen=True):
         duplicates: Posts read again.
         unreadable: Lines, or ends of files, that are no posts: torn or not JSON.
         span: Seconds from the first post made to the last; None where no post tells.
+        quotes_unseen: Posts that quote one which was not recorded with them; X looks at that one's content, too.
+        doubts: Where X may count otherwise, in words.
     """
 
     matched: dict[str, int]
@@ -44,6 +48,8 @@ class Trial(msgspec.Struct, frozen=True):
     duplicates: int
     unreadable: int
     span: float | None
+    quotes_unseen: int = 0
+    doubts: tuple[str, ...] = ()
 
 
 def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
@@ -56,10 +62,11 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
     Raises:
         QueryError: A rule is one that X would refuse.
     """
-    tests = [(tag, compile_query(parse(value))) for tag, value in rules]
+    queries = [(tag, parse(value)) for tag, value in rules]
+    tests = [(tag, compile_query(query)) for tag, query in queries]
     matched = Counter({tag: 0 for tag, _ in tests})
     seen: set[str] = set()
-    distinct = duplicates = unreadable = 0
+    distinct = duplicates = unreadable = unseen = 0
     times: list[float] = []
     for line in lines(posts):
         envelope = _envelope(line)
@@ -79,6 +86,7 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
         post = Post(envelope)
         try:
             tags = {tag for tag, test in tests if test(post)}
+            unseen += post.quotes_unseen
         except (AttributeError, KeyError, TypeError, ValueError):
             # Something in it is of a type that X never sends there.
             unreadable += 1
@@ -87,7 +95,25 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
         matched.update(tags)
         distinct += bool(tags)
     span = times[1] - times[0] if times else None
-    return Trial(dict(matched), distinct, len(seen), duplicates, unreadable, span)
+    doubts = tuple(dict.fromkeys(doubt for _, query in queries for doubt in _doubts(query)))
+    return Trial(dict(matched), distinct, len(seen), duplicates, unreadable, span, unseen, doubts)
+
+
+def _doubts(query: Query) -> Iterator[str]:
+    """Where X may match other posts than are matched here."""
+    for name in unanswerable(query):
+        yield f"{name} cannot be told of a recorded post, and matches none here"
+    for term in terms(query):
+        if term.operator == "sample":
+            yield f"sample:{term.value} takes other posts at X, and as many"
+        elif term.operator in {"word", "phrase", "near"}:
+            words, shown = tokens(term.value), f'"{cut(term.value)}"'
+            if is_unspaced(term.value):
+                yield f"{shown} is found wherever its signs stand in a row; X parts such words by its own rules"
+            elif any(lost in term.value for lost in LOST):
+                yield f"{shown} is found as {' '.join(words)}: as far as X tells, its words hold no signs"
+            if len(words) > 1 and any("\U0001f1e6" <= word <= "\U0001faff" for word in words):
+                yield f"{shown} is found as a row of its signs; X does not say how it parts an emoji of several"
 
 
 def report(outcome: Trial, price: float = Budget().price) -> str:
@@ -111,7 +137,13 @@ def report(outcome: Trial, price: float = Budget().price) -> str:
     basis = f"At ${price:g} a post, if a day brings posts as fast as these came; a month has 30 days."
     if days is None:
         basis = f"No estimate of a day: the posts cover less than {_LEAST_SPAN:.0f} s, or do not tell their time."
-    return "\n".join([render(header, rows, right=header[1:]), "", "; ".join(notes) + ".", basis])
+    doubts = list(outcome.doubts)
+    if outcome.quotes_unseen:
+        doubts.append(f"{outcome.quotes_unseen:,} posts quote one that was not recorded, whose content X looks at, too")
+    lines = [render(header, rows, right=header[1:]), "", "; ".join(notes) + ".", basis]
+    if doubts:
+        lines += ["X may count otherwise:", *(f"- {doubt}" for doubt in doubts)]
+    return "\n".join(lines)
 
 
 def _numbers(count: int, posts: int, days: float | None, price: float) -> tuple[str | None, ...]:

@@ -232,7 +232,8 @@ def _term_faults(rule: Rule, where: str) -> Iterator[Fault]:
 
 
 def _box_faults(box: Degrees, where: str) -> Iterator[Fault]:
-    west, south, east, north = box
+    # As X's rules have it: six digits after the point, a tenth of a metre.
+    west, south, east, north = (round(degree, 6) for degree in box)
     found = show(list(box))
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= 90 and -90 <= north <= 90):
         yield Fault(

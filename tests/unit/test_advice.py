@@ -129,6 +129,13 @@ def test_a_box_over_the_date_line_is_refused_with_the_two_boxes_to_make() -> Non
     assert list(stream_faults(stream, "filter 'f'")) == []
 
 
+def test_a_box_too_thin_to_tell_x_of_is_refused() -> None:
+    """A rule has six digits after the point."""
+    thin = Rule(name="main", locations=((0.0, 0.0, 1.0, 1e-9),))
+    (fault,) = stream_faults(Stream(kind="filterstream", name="f", credential="c", rules=(thin,)), "filter 'f'")
+    assert "south not south of north" in fault.problem
+
+
 PIECES = st.sampled_from(
     [*'()-"#@$*%,|“”、 :', " OR ", " NOT ", "AND", "lang:en", "vote", "1,000", "❤️", "\u200b", "\ud800"]
 )

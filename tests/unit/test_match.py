@@ -133,11 +133,11 @@ def posts(draw: st.DrawFn) -> tuple[dict[str, Any], Seen]:
         original, original_order, original_hashtags, original_mentions = draw(texts())
         includes["tweets"] = [{"id": "2", "author_id": other, **original}]
         data["referenced_tweets"] = [{"type": "retweeted" if kind == "repost" else "quoted", "id": "2"}]
+        seen.texts.append(original_order)
+        seen.hashtags |= original_hashtags
+        seen.mentions |= original_mentions
         if kind == "repost":
             seen.reposted = account(other)
-            seen.texts.append(original_order)
-            seen.hashtags |= original_hashtags
-            seen.mentions |= original_mentions
     place, point = draw(st.none() | boxes), draw(st.none() | st.tuples(degrees, degrees))
     if place:
         data["geo"] = {"place_id": "p"}
@@ -253,6 +253,7 @@ FOUND = [
     "storm has:hashtags", "storm has:mentions", "storm has:cashtags", "followers_count:500",
     "followers_count:1..900",
     "min_followers:500", "min_likes:3 min_replies:2 min_reposts:1", "storm -new_operator:1",
+    "lighthouse", '"quoted words of a lighthouse" storm',
     "storm tweets_count:9", 'source:"web app"', "storm sample:100", "storm -hail", "hail OR storm",
     "(hail OR storm) surge",
 
@@ -275,11 +276,11 @@ def test_each_operator_finds_what_it_asks_for(text: str) -> None:
         "bounding_box:[-74 40 -73 41]", "point_radius:[-73.97 40.78 3mi]", "storm lang:de", "storm is:retweet",
         "storm has:videos", "followers_count:501", "followers_count:1..9", "storm -surge", "storm surge hail",
         "min_followers:501", "min_likes:4", "new_operator:storm", "storm has:audio", 'embedding:"storm"',
-        "lighthouse", "from_affiliate_of:gauge", "hail (storm OR surge)",
+        "from:3", '"lighthouse quoted"', '"harbour quoted"', "from_affiliate_of:gauge", "hail (storm OR surge)",
     ],
 )  # fmt: skip
 def test_no_operator_finds_what_is_not_there(text: str) -> None:
-    """Part of a word is not the word, and a quoted post's text is not the post's."""
+    """Part of a word is not the word, and a quoted post's author is not the post's; no phrase spans the two."""
     assert not matches(parse(text), ENVELOPE)
 
 
@@ -289,6 +290,41 @@ def test_no_operator_finds_what_is_not_there(text: str) -> None:
 def test_a_repost_matches_by_the_whole_text_of_the_original(text: str) -> None:
     """X cuts the repost's own text, and matches the original's."""
     assert matches(parse(text), REPOST)
+
+
+QUOTE_REPOSTED: dict[str, Any] = {
+    "data": {"id": "3", "text": "RT @Agency: So true", "referenced_tweets": [{"type": "retweeted", "id": "5"}]},
+    "includes": {
+        "tweets": [
+            {"id": "5", "text": "So true", "referenced_tweets": [{"type": "quoted", "id": "4"}]},
+            {
+                "id": "4",
+                "text": "A lighthouse\u2026 #Beacon",
+                "note_tweet": {"text": "A lighthouse in a gale #Beacon"},
+                "entities": {
+                    "hashtags": [{"tag": "Beacon"}],
+                    "urls": [{"url": "https://t.co/b", "expanded_url": "https://example.org/gale_report"}],
+                },
+            },
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "text", ["gale", "#beacon", '"in a gale"', "url:gale_report", "true has:links", "lighthouse is:retweet"]
+)
+def test_a_quote_matches_by_the_quoted_post_too_also_where_it_is_reposted(text: str) -> None:
+    """X looks at the content of both."""
+    assert matches(parse(text), QUOTE_REPOSTED)
+
+
+def test_a_quote_whose_quoted_post_did_not_come_is_known() -> None:
+    """What X matched it by may be missing."""
+    lacking = {"data": QUOTE_REPOSTED["data"], "includes": {"tweets": QUOTE_REPOSTED["includes"]["tweets"][:1]}}
+    assert Post(lacking).quotes_unseen
+    assert not Post(QUOTE_REPOSTED).quotes_unseen
+    assert not Post(REPOST).quotes_unseen
 
 
 @pytest.mark.parametrize("text", ["storm", "#storm", "@NWS", "retweets_of:nws"])

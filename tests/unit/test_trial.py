@@ -73,6 +73,43 @@ def test_ids_tell_the_time_where_nothing_else_does() -> None:
     assert trial(RULES, [post(5, "a"), post(6, "a")]).span is None
 
 
+def test_what_x_may_count_otherwise_is_said() -> None:
+    """Operators that no recorded post answers, X's own word breaks, and posts quoted but not recorded."""
+    quote = post(9, "so true", referenced_tweets=[{"type": "quoted", "id": "8"}])
+    rules = [
+        ("a", "storm -from_affiliate_of:x new_operator:1"),
+        ("b", "選挙 has:audio"),
+        ("c", '"100%" sample:10'),
+        ("d", '"\U0001f44d\U0001f3fd" OR storm'),
+    ]
+    found = trial(rules, [*POSTS, quote])
+    assert found.quotes_unseen == 1
+    told = report(found)
+    _, _, doubts = told.partition("X may count otherwise:\n")
+    assert [line.split(" ")[1] for line in doubts.splitlines()] == [
+        *(
+            "from_affiliate_of:",
+            "new_operator:",
+            "has:audio",
+            '"選挙"',
+            '"100%"',
+            "sample:10",
+            '"\U0001f44d\U0001f3fd"',
+            "1",
+        ),
+    ]
+    assert "otherwise" not in report(trial(RULES, POSTS))
+
+
+def test_a_quote_counts_by_what_it_quotes() -> None:
+    """As X's stream would deliver, and charge, it."""
+    line = {
+        "data": {"id": "9", "text": "so true", "referenced_tweets": [{"type": "quoted", "id": "8"}]},
+        "includes": {"tweets": [{"id": "8", "text": "a storm"}]},
+    }
+    assert trial(RULES, [json.dumps(line).encode()]).matched["sfm:w:storm"] == 1
+
+
 def test_a_rule_that_x_would_refuse_is_refused() -> None:
     """As everywhere."""
     with pytest.raises(QueryError):
