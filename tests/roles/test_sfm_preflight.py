@@ -164,6 +164,91 @@ def test_a_controller_without_the_package_says_how_to_get_it(tmp_path: Path) -> 
     assert f"-m pip install '{ROOT}[deploy]'" in run.output
 
 
+TWICE = """
+all:
+  hosts:
+    first:
+      sfm_filters: [{name: lost, credential: weather, track: [x]}]
+      # something between
+      sfm_filters: [{name: kept, credential: weather, track: [x]}]
+  vars: &vars
+    sfm_credentials: {weather: {bearer_token: aaaa, bearer_token: bbbb}}
+  children: {east: {vars: *vars}}
+"""
+
+
+def test_a_key_that_stands_twice_is_a_fault_with_its_file_and_lines(tmp_path: Path) -> None:
+    """In the inventory, beside it, in an encrypted file, and in a file of the command line."""
+    (tmp_path / "hosts.yml").write_text(TWICE)
+    (tmp_path / "group_vars/all").mkdir(parents=True)
+    (tmp_path / "group_vars/all/more.yml").write_text("sfm_log_days: 1\nsfm_log_days: 2\n")
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/first.yml").write_text("---\nsfm_start_timeout: 1\nsfm_start_timeout: 2\n")
+    (tmp_path / "password").write_text("open sesame\n")
+    password = ("--vault-password-file", tmp_path / "password")
+    subprocess.run([BIN / "ansible-vault", "encrypt", *password, tmp_path / "host_vars/first.yml"], check=True)
+    (tmp_path / "extra.yml").write_text("sfm_min_free: 1G\nsfm_min_free: 2G\n")
+    run = subprocess.run(
+        [
+            *(BIN / "ansible-playbook", "-i", tmp_path / "hosts.yml", PREFLIGHT, *password),
+            *("-e", f"@{tmp_path / 'extra.yml'}"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0
+    cure = "YAML forgets what the first one says: make one of both"
+    for where, key, earlier in (
+        ("hosts.yml, line 7", "sfm_filters", 5),
+        ("group_vars/all/more.yml, line 2", "sfm_log_days", 1),
+        ("host_vars/first.yml, line 3", "sfm_start_timeout", 2),
+        ("extra.yml, line 2", "sfm_min_free", 1),
+    ):
+        assert f"{tmp_path}/{where}: the key {key!r} stands in line {earlier} already; {cure}" in run.stdout
+    assert f"{tmp_path}/hosts.yml, line 9: the key 'bearer_token' stands in line 9 already" in run.stdout
+
+
+def test_filters_that_a_nearer_list_hides_are_named(tmp_path: Path) -> None:
+    """Of a group in the inventory and of one beside it; a list that says the same, or says none, hides nothing."""
+    (tmp_path / "group_vars").mkdir()
+    filters = [{"name": name, "credential": name, "track": ["x"]} for name in ("one", "two", "three", "four")]
+    (tmp_path / "group_vars/all.yml").write_text(yaml.safe_dump({"sfm_filters": filters[:2]}))
+    hosts = {"host": {"sfm_filters": [filters[3]]}, "none": {"sfm_filters": []}, "more": {"sfm_filters": filters[:4]}}
+    east = {"hosts": hosts, "vars": {"sfm_filters": filters[1:3]}}
+    run = run_playbook(PREFLIGHT, {"all": {"children": {"east": east}}}, tmp_path)
+    shown = " ".join(run.output.split())
+    assert "[WARNING]: sfm_filters of host 'host': they hide those of group 'all': one, two; Ansible does not" in shown
+    assert (
+        "[WARNING]: sfm_filters of host 'host': they hide those of group 'east': two, three; Ansible does not" in shown
+    )
+    assert shown.count("they hide those of") == 3
+    assert "sfm_filters of group 'east': they hide those of group 'all': one;" in shown
+
+
+def test_the_examination_ends_with_what_the_inventory_declares(tmp_path: Path) -> None:
+    """A person sees at once that half of it is missing."""
+    variables = {"sfm_credentials": GOOD["sfm_credentials"]}
+    asleep = {"name": "asleep", "credential": "library", "track": ["x"], "active": False}
+    hosts = {"first": {"sfm_filters": [*GOOD["sfm_filters"], asleep]}, "second": {}}
+    run = run_playbook(PREFLIGHT, {"all": {"hosts": hosts, "vars": variables}}, tmp_path).ok()
+    assert "The inventory declares: 2 hosts, 2 streams, 1 of them active; no active stream on second." in run.output
+
+
+@pytest.mark.parametrize("version", ["2.18.9", "2.20.0", "2.21.0b1"])
+def test_a_version_of_ansible_that_was_never_tried_is_refused_first(tmp_path: Path, version: str) -> None:
+    """Before the inventory is judged, and before a host is touched."""
+    (tmp_path / "sitecustomize.py").write_text(f"import ansible.release\nansible.release.__version__ = {version!r}\n")
+    run = run_playbook(
+        ROOT / "playbooks/deploy.yml", {"all": {"hosts": HOSTS, "vars": GOOD}}, tmp_path, PYTHONPATH=str(tmp_path)
+    )
+    assert run.code != 0
+    assert f"ansible-core {version} runs here" in run.output
+    assert "needed is ansible-core<2.20,>=2.19" in run.output
+    assert run.output.count("TASK [") == 1
+
+
 EARLY_IMPORT = """
 import sfm_stream.settings.preflight, sfm_stream.table
 from ansible.plugins.callback import CallbackBase

@@ -231,3 +231,14 @@ def test_the_sample_and_the_simulator_are_programs_like_the_others(host: Host) -
     host.variables["sfm_simulator"] = {"port": 8970, "rate": 20}
     shown = host.deploy("--check", "--diff").ok().output
     assert f"command={host.here}/bin/sfm-stream simulate --port 8970 --rate 20\n" in shown.replace("\n+", "\n")
+
+
+def test_streams_that_the_inventory_no_longer_declares_are_named_before_they_end(host: Host) -> None:
+    """In a dry run, too: a person may have lost them by a slip, and what stays is said."""
+    host.deploy().ok()
+    host.variables["sfm_filters"] = [host.filter("elections")]
+    for options in (("--check",), ()):
+        output = " ".join(host.deploy(*options).ok().output.split())
+        said = output.index("what they captured stays: twitterfilter-asleep, twitterfilter-storms")
+        assert said < output.index("Make the program files those of the active streams")
+    assert "No longer in the inventory" not in host.deploy().ok().output

@@ -7,15 +7,21 @@ to none of them.
 
 from __future__ import annotations
 
+import os
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from ansible import context
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.inventory.helpers import sort_groups
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
+from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_path
 
 if TYPE_CHECKING:
     from sfm_stream.settings.preflight import Declared
@@ -61,21 +67,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Runs the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
         roles = Path(__file__).resolve().parents[2]
+        _refuse_other_versions(roles.parent)
         examine = _examination(roles.parent)
         options = {**dict(_options(roles)), **{name: {} for name in FACTS}}
         reader = _Reader(self._templar)
+        from sfm_stream.settings.inventory import hidden_filters, repeated_keys, summary
         from sfm_stream.settings.variables import typed
 
-        hosts = {name: typed(each, options) for name, each in reader.variables((task_vars or {})["hostvars"]).items()}
+        hosts = {name: typed(each, options) for name, each in reader.variables(variables["hostvars"]).items()}
+        sources = _Sources(variables["hostvars"], variables["playbook_dir"])
         plan = examine(hosts, options)
         # What stands for a value that cannot be read may look wrong in turn; that is no fault of its own.
         found = [each for each in map(str, plan.faults) if UNREADABLE not in each]
-        wrong = [*reader.faults(), *found]
+        repeated = [str(fault) for path, text in sources.texts() for fault in repeated_keys(text, path)]
+        hidden = dict.fromkeys(fault for levels in sources.levels() for fault in hidden_filters(levels))
         display = Display()
-        for warning in plan.warnings:
+        for warning in [*hidden, *plan.warnings]:
             display.warning(str(warning))
-        if wrong:
+        if wrong := [*repeated, *reader.faults(), *found]:
             faults = list(dict.fromkeys(wrong))
             many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
             message = "\n".join([f"{many} in the inventory; no host was touched:", *faults])
@@ -85,7 +96,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
         result["stop_codes"] = list(STOP_CODES)
         result["hosts"] = {name: _host(streams, hosts[name]) for name, streams in plan.hosts.items()}
+        declared = {name: [each.stream.active for each in streams] for name, streams in plan.hosts.items()}
+        display.display(f"The inventory declares: {summary(declared)}.")
         return result
+
+
+def _refuse_other_versions(checkout: Path) -> None:
+    """Ansible of a version that this was never tried with may do anything to a host."""
+    from packaging.requirements import Requirement
+
+    project = checkout / "pyproject.toml"
+    if not project.is_file():
+        return
+    extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    needed = next(each for each in map(Requirement, extras["deploy"]) if each.name == "ansible-core")
+    if not needed.specifier.contains(ansible_version, prereleases=True):
+        raise AnsibleActionFail(
+            f"ansible-core {ansible_version} runs here ({sys.executable}); needed is {needed}, which is what this was "
+            f"tested with. No host was touched. Install it by script/bootstrap, or: {sys.executable} -m pip install "
+            f"'{needed}'"
+        )
 
 
 def _examination(checkout: Path) -> Any:  # noqa: ANN401 - a function of a package that may be missing
@@ -110,6 +140,50 @@ def _options(roles: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(roles.glob("*/meta/argument_specs.yml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
             yield from (entry.get("options") or {}).items()
+
+
+class _Sources:
+    """Where the variables of an inventory come from: its files, and the levels that hold for a host."""
+
+    def __init__(self, hostvars: Any, playbook_dir: str) -> None:  # noqa: ANN401 - Ansible is not typed
+        self._inventory = hostvars._inventory
+        self._loader = hostvars._loader
+        self._playbook_dir = playbook_dir
+        self._sources = [each for each in self._inventory._sources if each and Path(each).exists()]
+
+    def texts(self) -> Iterator[tuple[str, bytes]]:
+        """The files that may be YAML, decrypted, each with its path as it is best shown."""
+        extra = [each[1:] for each in context.CLIARGS["extra_vars"] if str(each).startswith("@")]
+        bases = [
+            Path(self._playbook_dir),
+            *(path if path.is_dir() else path.parent for path in map(Path, self._sources)),
+        ]
+        folders = [base / name for base in bases for name in ("group_vars", "host_vars")]
+        for path in dict.fromkeys(file for place in [*self._sources, *folders, *extra] for file in _files(Path(place))):
+            try:
+                # Encoded, since the parser takes no string of Ansible's own type.
+                text = self._loader.get_text_file_contents(str(path)).encode()
+            except (AnsibleError, UnicodeDecodeError):
+                continue  # Ansible itself says what is wrong with it
+            yield os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path), text
+
+    def levels(self) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+        """For each host what its groups and itself say, the nearest last."""
+        for host in self._inventory.hosts.values():
+            groups = [(f"group {group.name!r}", group) for group in sort_groups(host.get_groups())]
+            yield [(whose, self._variables(entity)) for whose, entity in [*groups, (f"host {host.name!r}", host)]]
+
+    def _variables(self, entity: Any) -> dict[str, Any]:  # noqa: ANN401
+        beside = get_vars_from_inventory_sources(self._loader, self._sources, [entity], "task")
+        return {**entity.vars, **beside, **get_vars_from_path(self._loader, self._playbook_dir, [entity], "task")}
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """The file, or the files in the directory, but for those that Ansible passes over or runs."""
+    for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        passed_over = path.name.startswith(".") or path.name.endswith("~") or os.access(path, os.X_OK)
+        if path.is_file() and not passed_over:
+            yield path.absolute()
 
 
 class _Reader:
