@@ -197,19 +197,24 @@ def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
 
 def _list(config_dir: Path) -> None:
     from sfm_stream.rules.compiler import compile_rules
-    from sfm_stream.settings.config import list_streams
+    from sfm_stream.settings.config import Unusable, list_streams
 
+    streams = list(list_streams(config_dir))
     rows = [
-        (
+        (stream.program, "unknown", None, None, None)
+        if isinstance(stream, Unusable)
+        else (
             stream.program,
             "yes" if stream.active else "no",
             stream.credential,
             len(compile_rules(stream)) if stream.kind == "filterstream" else None,
             duration(stream.save_interval),
         )
-        for stream in list_streams(config_dir)
+        for stream in streams
     ]
     click.echo(render(("PROGRAM", "ACTIVE", "CREDENTIAL", "RULES", "INTERVAL"), rows, right=("RULES",)))
+    if faults := [stream.fault for stream in streams if isinstance(stream, Unusable)]:
+        raise ConfigError("\n".join(faults))
 
 
 def _capture(

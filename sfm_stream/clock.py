@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time in a record: one without a zone is damage."""
 
 
 def now() -> datetime:
@@ -33,6 +39,17 @@ def parse(value: str) -> datetime:
     """
     time = datetime.fromisoformat(value)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def check(*times: datetime | None) -> None:
+    """Refuses times that no clock of ours showed, with which arithmetic would fail.
+
+    Raises:
+        ValueError: One lies before 1970, or as good as at the end of the calendar.
+    """
+    for time in times:
+        if time is not None and not 1970 <= time.year <= 9990:
+            raise ValueError(f"{time.isoformat()} is no time of a record")
 
 
 def end_of_hour(time: datetime) -> datetime:

@@ -31,7 +31,11 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        set_aside(path)
+        temporary.replace(path)
     if durable:
         sync_directory(path.parent)
 
@@ -40,14 +44,31 @@ def create_anew(path: Path) -> int:
     """A descriptor to write a new, empty file by; what an interrupted write left at `path` is removed first.
 
     Raises:
-        OSError: It cannot be made, or what is there is a directory.
+        OSError: It cannot be made.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         return os.open(path, flags, 0o640)
     except FileExistsError:
+        pass
+    try:
         path.unlink()
-        return os.open(path, flags, 0o640)
+    except (IsADirectoryError, PermissionError):
+        set_aside(path)
+    return os.open(path, flags, 0o640)
+
+
+def set_aside(path: Path) -> Path:
+    """Gives what lies in the place of a record another name, and returns that: nothing is thrown away unseen.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.damaged{f'-{number}' if number > 1 else ''}")):
+        number += 1
+    path.rename(aside)
+    return aside
 
 
 def write_all(descriptor: int, content: bytes) -> None:

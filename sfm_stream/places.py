@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,10 +25,12 @@ def find_state_dir(given: Path | None, config_dir: Path) -> Path:
         return given
     import msgspec
 
+    from sfm_stream import reading
+
     for path in sorted((config_dir / "streams").glob("*.json")):
         try:
-            return Path(msgspec.json.decode(path.read_bytes())["state_dir"])
-        except (OSError, msgspec.DecodeError, KeyError, TypeError):
+            return Path(msgspec.json.decode(reading.read_small(path), type=dict[str, Any])["state_dir"])
+        except (OSError, KeyError, TypeError, *reading.DAMAGE):
             continue
     return STATE_DIR
 

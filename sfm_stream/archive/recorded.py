@@ -12,10 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from sfm_stream import names
-from sfm_stream.record.journal import journal_path
-
-_EVENTS = frozenset({"rotate", "salvage"})
+from sfm_stream import names, reading
+from sfm_stream.record import entries
+from sfm_stream.record.journal import journal_path, lines
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -24,7 +23,7 @@ class Finished(msgspec.Struct, frozen=True):
     Attributes:
         file: Its name, without a directory.
         sha256: Of all its bytes, in hex.
-        bytes: Its size.
+        bytes: Its size; -1 where the entry does not say.
         time: When it was finished (UTC).
     """
 
@@ -34,34 +33,24 @@ class Finished(msgspec.Struct, frozen=True):
     time: datetime
 
 
-class _Line(msgspec.Struct):
-    time: datetime
-    event: str = ""
-    file: str = ""
-    sha256: str = ""
-    bytes: int = -1
-
-
 def finished(state_dir: Path, program: str) -> Iterator[Finished]:
     """All files that the program recorded as finished, in the order it did; unreadable lines are left out.
 
     One line at a time: a journal of years does not fill the memory.
+
+    Raises:
+        UnreadableError: The journal cannot be read.
     """
-    decoder = msgspec.json.Decoder(_Line)
-    try:
-        journal = journal_path(state_dir, program).open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    with journal:
-        for raw in journal:
-            if b'"sha256"' not in raw:
-                continue
-            try:
-                line = decoder.decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                continue
-            if line.event in _EVENTS and line.file and len(line.sha256) == 64:
-                yield Finished(line.file.rpartition("/")[2], line.sha256, line.bytes, line.time)
+    for raw in lines(journal_path(state_dir, program)):
+        if b'"sha256"' not in raw:
+            continue
+        try:
+            entry = entries.decode(raw)
+        except reading.DAMAGE:
+            continue
+        if isinstance(entry, entries.Rotate | entries.Salvage) and entry.file and len(entry.sha256 or "") == 64:
+            size = -1 if entry.bytes is None else entry.bytes
+            yield Finished(entry.file.rpartition("/")[2], entry.sha256 or "", size, entry.time)
 
 
 def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, Finished]:

@@ -15,6 +15,7 @@ import msgspec
 
 from sfm_stream import clock
 from sfm_stream.durable import replace_file
+from sfm_stream.reading import UnreadableError, read_record
 from sfm_stream.settings.model import Budget
 
 DURABLE = 30.0
@@ -41,7 +42,7 @@ class Spent(msgspec.Struct, kw_only=True):
     today: int = 0
     month: str = ""
     this_month: int = 0
-    held_until: datetime | None = None
+    held_until: clock.Time | None = None
     held_for: str = ""
     segment: str = ""
     of_segment: int = 0
@@ -69,8 +70,8 @@ class Meter:
         self._durable_due = 0.0
         self._warned: set[str] = set()
         try:
-            self.spent = msgspec.json.decode(path.read_bytes(), type=Spent)
-        except (OSError, msgspec.DecodeError):
+            self.spent = read_record(path, Spent) or Spent()
+        except UnreadableError:
             self.spent = Spent()
 
     def add(self, posts: int, time: datetime) -> None:

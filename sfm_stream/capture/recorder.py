@@ -34,6 +34,7 @@ from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
 from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
 from sfm_stream.names import PART
 from sfm_stream.owner import require_directory
+from sfm_stream.reading import UnreadableError
 from sfm_stream.record import history, journal, past, status
 from sfm_stream.settings.model import Budget, Credential, Stream
 from sfm_stream.supervised import STEADY, Supervision
@@ -164,18 +165,35 @@ class Recorder:
         for directory in (self._state_dir, self._data_dir):
             require_directory(directory)
         self._lock = status.Lock(self._state_dir, program)
-        before = past.read(self._state_dir, program)
-        if (last := status.read(self._state_dir, program)) is not None:
-            self._live.last_post = last.last_post
-            # Killed again before it connects, the next start must know since when posts are lost.
-            self._live.last_byte = min(filter(None, (last.last_byte, last.unwritten)), default=None)
-            self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
         self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
+        before = past.read(self._state_dir, program)
+        self._carry_on()
         self._record_settings()
+        if before.skipped > before.told:
+            self._note(f"{before.skipped} unreadable entries of the journal skipped")
+            self._journal.write("journal", skipped=before.skipped)
         self._journal.write(
             "start", pid=os.getpid(), version=__version__, boot=past.boot(), settings=self._live.settings
         )
         return before
+
+    def _carry_on(self) -> None:
+        """Takes over from the last process's status what the next ones must know."""
+        try:
+            last = status.read(self._state_dir, self._stream.program)
+        except UnreadableError as error:
+            self._note(f"the last live status was lost: {error}")
+            return
+        if last is not None:
+            self._live.last_post = last.last_post
+            # Killed again before it connects, the next start must know since when posts are lost.
+            self._live.last_byte = min(filter(None, (last.last_byte, last.unwritten)), default=None)
+            self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
+
+    def _note(self, what: str) -> None:
+        """Tells of damage where a person looks."""
+        log.warning("%s", what)
+        self._live.notes += (what,)
 
     def _record_settings(self) -> None:
         raw = self._path.read_bytes()

@@ -37,8 +37,9 @@ def gaps(
     that nobody asked for, or losses.
     """
     from sfm_stream.errors import FindingsError
+    from sfm_stream.reading import UnreadableError
     from sfm_stream.record import journal, past, status
-    from sfm_stream.record.gaps import coverage
+    from sfm_stream.record.gaps import coverage, unknown
 
     form = "json" if as_json else form
     state = reach_state(state_dir, config_dir)
@@ -47,13 +48,26 @@ def gaps(
     now, begin = clock.now(), since.replace(tzinfo=UTC) if since else None
     found = []
     for program in chosen:
-        outage = past.read(state, program, killed=not status.is_alive(state, program)).outage
-        entries = journal.read(journal.journal_path(state, program))
-        found.append(coverage(program, entries, outage, now, begin))
+        try:
+            outage = past.read(state, program, killed=not status.is_alive(state, program)).outage
+            entries = journal.read(journal.journal_path(state, program))
+            found.append(coverage(program, entries, outage, now, begin))
+        except UnreadableError as error:
+            found.append(unknown(program, now, str(error)))
     click.echo(_text(found, form))
-    bad = sum(len(each.failures) + len(each.losses) + (each.start is None) for each in found)
-    if bad:
-        raise FindingsError(f"{bad} gaps or losses that nobody asked for" if form == "table" else "")
+    bad = sum(len(each.failures) + len(each.losses) + (each.start is None and not each.fault) for each in found)
+    faults = [f"{bad} gaps or losses that nobody asked for"] if bad else []
+    faults += [f"{each.program}: {note}" for each in found for note in _notes(each)]
+    if faults:
+        raise FindingsError("\n".join(faults) if form == "table" else "")
+
+
+def _notes(found: Coverage) -> list[str]:
+    """What could not be read of a journal."""
+    notes = [found.fault] if found.fault else []
+    if found.unreadable:
+        notes.append(f"{found.unreadable} unreadable entries of the journal skipped: what they told is not in this")
+    return notes
 
 
 def _text(found: list[Coverage], form: str) -> str:
@@ -82,7 +96,7 @@ def _text(found: list[Coverage], form: str) -> str:
     share = [
         (
             each.program,
-            table.moment(each.start) if each.start else "never connected",
+            table.moment(each.start) if each.start else "unknown" if each.fault else "never connected",
             f"{each.connected:.4%}" if each.connected is not None else "-",
             str(len(each.gaps) - len(each.failures)),
             str(len(each.failures)),

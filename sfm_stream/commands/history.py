@@ -24,7 +24,7 @@ def history(
 
     With --file in place of NAME: the settings that held while that file was made.
     """
-    from sfm_stream.errors import UsageError
+    from sfm_stream.errors import FindingsError, UsageError
     from sfm_stream.record.history import Change, Version, changes, during, versions
 
     if (name is None) == (capture_file is None):
@@ -32,13 +32,15 @@ def history(
     state = reach_state(state_dir, config_dir)
     if capture_file is not None:
         program, start, end = _span(state, capture_file)
-        shown = during(versions(state, program), start, end)
+        known = versions(state, program)
+        shown = during(known, start, end)
         if not shown:
             raise UsageError(f"no settings of {program} are recorded for {start:%Y-%m-%d %H:%M:%S} or before")
     else:
         assert name is not None  # noqa: S101 - for the type checker
         program = program_named(name, state / "history")
-        shown = versions(state, program)
+        shown = known = versions(state, program)
+    skipped = f"{program}: {known.skipped} unreadable versions skipped" if known.skipped else ""
 
     steps: list[tuple[Version, list[Change]]] = []
     before: dict[str, object] = {}
@@ -60,6 +62,8 @@ def history(
                 ]
             )
         )
+        if skipped:
+            raise FindingsError("")
         return
     click.echo(f"{program}: {len(shown)} version{'s' * (len(shown) != 1)}")
     rows: list[tuple[str, str, str, str]] = []
@@ -68,6 +72,8 @@ def history(
         cells = [(change.key, str(change)) for change in differences] or [("-", "the same, written differently")]
         rows.extend((*(head if not index else ("", "")), *cell) for index, cell in enumerate(cells))
     click.echo(render(("SINCE (UTC)", "SETTINGS", "KEY", "CHANGE"), rows))
+    if skipped:
+        raise FindingsError(skipped)
 
 
 def _span(state_dir: Path, capture_file: str) -> tuple[str, datetime, datetime]:
@@ -86,5 +92,6 @@ def _span(state_dir: Path, capture_file: str) -> tuple[str, datetime, datetime]:
     if known := look_up(state_dir, capture.program, {file}).get(file):
         return capture.program, capture.time, known.time
     held = during(versions(state_dir, capture.program), capture.time, capture.time)
-    interval = held[0].settings.get("save_interval", 900) if held else 900
-    return capture.program, capture.time, capture.time + timedelta(seconds=float(interval))
+    interval = held[0].settings.get("save_interval") if held else None
+    seconds = interval if isinstance(interval, int | float) and 0 < interval < 1e7 else 900
+    return capture.program, capture.time, capture.time + timedelta(seconds=seconds)

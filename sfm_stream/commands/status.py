@@ -14,6 +14,7 @@ from sfm_stream.places import config_dir_option, reach_state, state_dir_option
 
 if TYPE_CHECKING:
     from sfm_stream.record.status import Status
+    from sfm_stream.settings.config import Unusable
     from sfm_stream.settings.model import Stream
 
 SILENT = 30.0
@@ -26,11 +27,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         program: Its name.
-        active: Whether the settings declare a running program.
-        state: As in its live status; ``dead`` where no process lives, ``inactive`` where none should.
+        active: Whether the settings declare a running program; true where they cannot be read.
+        state: As in its live status; ``dead`` where no process lives, ``inactive`` where none should, ``unreadable``
+            where its settings or its live status cannot be read.
         well: Whether that is as it should be.
         note: What a person should know.
-        live: The last live status; None where it never ran.
+        live: The last live status; None where it never ran, or where it cannot be read.
     """
 
     program: str
@@ -48,15 +50,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def status(as_json: bool, config_dir: Path, state_dir: Path | None) -> None:
     """Show what every stream of this host is doing. Exits with 3 where one is not well."""
     from sfm_stream.errors import FindingsError
-    from sfm_stream.record.status import is_alive, read
+    from sfm_stream.record import status as _  # noqa: F401 - for `_report`, while it can be read
     from sfm_stream.settings.config import list_streams
 
     streams = list(list_streams(config_dir))  # before root becomes the state's owner, who may not read them
     state = reach_state(state_dir, config_dir) if streams else Path()
-    reports = [
-        report(stream, read(state, stream.program), clock.now(), alive=is_alive(state, stream.program))
-        for stream in streams
-    ]
+    reports = [_report(stream, state) for stream in streams]
     if as_json:
         click.echo(table.json_text(reports))
     elif not reports:
@@ -68,15 +67,37 @@ def status(as_json: bool, config_dir: Path, state_dir: Path | None) -> None:
         raise FindingsError("" if as_json else f"not well: {', '.join(ill)}")
 
 
-def report(stream: Stream, live: Status | None, now: datetime, *, alive: bool) -> Report:
-    """Judges one stream by its settings and its last live status."""
-    state, note, well = _judged(stream, live, now, alive=alive)
+def _report(stream: Stream | Unusable, state_dir: Path) -> Report:
+    """Looks at one stream; whatever is wrong with its files is a row of its own."""
+    from sfm_stream.reading import UnreadableError
+    from sfm_stream.record.status import is_alive, read
+    from sfm_stream.settings.config import Unusable
+
+    alive = is_alive(state_dir, stream.program)
+    fault, live = "", None
+    try:
+        live = read(state_dir, stream.program)
+    except UnreadableError as error:
+        fault = str(error)
+    if isinstance(stream, Unusable):
+        note = f"its settings cannot be used: {stream.fault.splitlines()[0]}"
+        return Report(program=stream.program, active=True, state="unreadable", well=False, note=note, live=live)
+    return report(stream, live, clock.now(), alive=alive, fault=fault)
+
+
+def report(stream: Stream, live: Status | None, now: datetime, *, alive: bool, fault: str = "") -> Report:
+    """Judges one stream by its settings and its last live status; `fault` says why that could not be read."""
+    state, note, well = _judged(stream, live, now, alive=alive, fault=fault)
+    if live is not None and live.notes and stream.active:
+        note, well = "; ".join(filter(None, (note, *live.notes))), False
     return Report(program=stream.program, active=stream.active, state=state, well=well, note=note, live=live)
 
 
-def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool) -> tuple[str, str, bool]:
+def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool, fault: str) -> tuple[str, str, bool]:
     if not stream.active:
         return ("inactive", "", True) if not alive else ("running", "it should not run: deploy again", False)
+    if fault:
+        return "unreadable", f"{'it runs' if alive else 'it does not run'}; {fault}", False
     if live is None:
         return ("starting", "", False) if alive else ("dead", "it has never run", False)
     if not alive:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from sfm_stream import clock
+from sfm_stream.record import entries
 from sfm_stream.record.past import Outage
 
 
@@ -33,7 +31,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
-    """Posts that arrived and are in no file.
+    """Posts that arrived and are in no file, or entries that are in no journal.
 
     Attributes:
         time: Since when, as far as it is known.
@@ -56,6 +54,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         connected: The share of that time with a connection, from 0 to 1; None where it was never connected.
         gaps: Oldest first.
         losses: Oldest first.
+        unreadable: Entries of the journal that are damaged: what they said is not in this.
+        fault: Why the journal cannot be read to its end; None where it can.
     """
 
     program: str
@@ -64,6 +64,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     connected: float | None
     gaps: tuple[Gap, ...]
     losses: tuple[Loss, ...]
+    unreadable: int = 0
+    fault: str | None = None
 
     @property
     def failures(self) -> tuple[Gap, ...]:
@@ -72,35 +74,49 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def coverage(
-    program: str, entries: Iterable[dict[str, Any]], outage: Outage | None, now: datetime, since: datetime | None = None
+    program: str, journal: entries.Entries, outage: Outage | None, now: datetime, since: datetime | None = None
 ) -> Coverage:
     """Reads gaps and losses out of a journal.
 
     Args:
         program: Whose journal it is.
-        entries: Its entries, oldest first.
+        journal: Its entries, oldest first.
         outage: The gap that lasts at `now`, if one does.
         now: Up to when to reckon.
         since: From when; None for the whole journal.
+
+    Raises:
+        UnreadableError: The journal cannot be read.
     """
     first: datetime | None = None
     gaps: list[Gap] = []
     losses: list[Loss] = []
-    for entry in entries:
-        time = clock.parse(entry["time"])
-        if entry["event"] == "connect":
-            first = first or time
-        elif entry["event"] == "gap":
+    earlier = 0
+    for entry in journal:
+        if since is not None and entry.time < since:
+            earlier = journal.skipped
+        if isinstance(entry, entries.Connect):
+            first = first or entry.time
+        elif isinstance(entry, entries.Gap):
             gaps.append(_gap(entry))
-        elif (loss := _loss(entry, time)) is not None:
+        elif (loss := _loss(entry)) is not None:
             losses.append(loss)
+    unreadable = journal.skipped - earlier
     if outage is not None:
         seconds = max(0.0, (now - outage.start).total_seconds())
         gaps.append(Gap(start=outage.start, end=None, seconds=seconds, cause=outage.cause, planned=outage.planned))
     start = first if since is None or first is None else max(first, since)
     losses = [loss for loss in losses if since is None or loss.time >= since]
     if start is None:
-        return Coverage(program=program, start=None, end=now, connected=None, gaps=(), losses=tuple(losses))
+        return Coverage(
+            program=program,
+            start=None,
+            end=now,
+            connected=None,
+            gaps=(),
+            losses=tuple(losses),
+            unreadable=unreadable,
+        )
     gaps = [gap for gap in gaps if (gap.end or now) > start]
     whole = (now - start).total_seconds()
     # A clock that stepped back may have a gap end before its start.
@@ -112,27 +128,37 @@ def coverage(
         connected=max(0.0, 1 - missing / whole) if whole > 0 else None,
         gaps=tuple(gaps),
         losses=tuple(losses),
+        unreadable=unreadable,
     )
 
 
-def _gap(entry: dict[str, Any]) -> Gap:
+def unknown(program: str, now: datetime, fault: str) -> Coverage:
+    """Of a program whose journal cannot be read, nothing is known."""
+    return Coverage(program=program, start=None, end=now, connected=None, gaps=(), losses=(), fault=fault)
+
+
+def _gap(entry: entries.Gap) -> Gap:
     return Gap(
-        start=clock.parse(entry["start"]),
-        end=clock.parse(entry["end"]),
-        seconds=float(entry["seconds"]),
-        cause=entry["cause"],
-        planned=entry["planned"],
-        backfill_minutes=entry.get("backfill_minutes"),
+        start=entry.start,
+        end=entry.end,
+        seconds=entry.seconds,
+        cause=entry.cause,
+        planned=entry.planned,
+        backfill_minutes=entry.backfill_minutes,
     )
 
 
-def _loss(entry: dict[str, Any], time: datetime) -> Loss | None:
-    if entry["event"] == "overflow":
-        since = clock.parse(entry["first_time"])
-        return Loss(time=since, what="dropped: they came faster than they could be written", posts=entry["posts"])
-    if entry["event"] == "torn":
-        return Loss(time=time, what=f"cut off by the end of a connection ({entry['bytes']} bytes)", posts=1)
-    if entry["event"] == "salvage" and entry.get("torn_bytes"):
-        since = clock.parse(entry["lost_after"])
-        return Loss(time=since, what=f"torn at the end of {entry['segment']} ({entry['torn_bytes']} bytes)", posts=None)
+def _loss(entry: entries.Entry) -> Loss | None:
+    match entry:
+        case entries.Overflow():
+            what = "dropped: they came faster than they could be written"
+            return Loss(time=entry.first_time, what=what, posts=entry.posts)
+        case entries.Torn():
+            what = f"cut off by the end of a connection ({entry.bytes} bytes)"
+            return Loss(time=entry.time, what=what, posts=1)
+        case entries.Salvage() if entry.torn_bytes:
+            what = f"torn at the end of {entry.segment} ({entry.torn_bytes} bytes)"
+            return Loss(time=entry.lost_after, what=what, posts=None)
+        case entries.Itself() if entry.lost:
+            return Loss(time=entry.time, what=f"entries of the journal: {entry.lost}", posts=None)
     return None

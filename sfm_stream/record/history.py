@@ -13,19 +13,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from sfm_stream import clock
+from sfm_stream import clock, reading
+from sfm_stream.durable import set_aside, write_all
 from sfm_stream.errors import ConfigError, StorageError
 from sfm_stream.settings.model import Credential
 
+DEPTH = 32
+"""Levels of objects and lists; settings have five."""
 _NO_SECRETS = frozenset(field.name for field in msgspec.structs.fields(Credential))
+
+
+log = logging.getLogger(__name__)
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -37,9 +44,24 @@ class Version(msgspec.Struct, frozen=True):
         settings: What the file held.
     """
 
-    time: datetime
+    time: clock.Time
     sha256: str
     settings: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        clock.check(self.time)
+        if not _is_flat(self.settings, DEPTH):
+            raise ValueError(f"no settings are nested deeper than {DEPTH} levels")
+
+
+class Versions(list[Version]):
+    """Versions of a stream's settings, the earliest first.
+
+    Attributes:
+        skipped: Recorded ones that are damaged and left out.
+    """
+
+    skipped = 0
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -93,35 +115,38 @@ def record(state_dir: Path, program: str, raw: bytes, now: datetime | None = Non
     digest = hashlib.sha256(raw).hexdigest()
     try:
         settings = msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except reading.DAMAGE as error:
         raise ConfigError(f"the settings of {program} are no JSON object: {error}") from error
-    settings = {key: value for key, value in settings.items() if key not in _NO_SECRETS}
     try:
-        old = path.read_bytes() if path.exists() else b""
-        known = list(_decode(old))
+        settings = {key: value for key, value in settings.items() if key not in _NO_SECRETS}
+        version = Version(time=now or clock.now(), sha256=digest, settings=settings)
+    except ValueError as error:
+        raise ConfigError(f"the settings of {program}: {error}") from error
+    try:
+        if os.path.lexists(path) and not reading.is_regular(path):
+            log.warning("%s is no regular file: it is now %s, and the history begins anew", path, set_aside(path).name)
+        known = _read(path)
         if known and known[-1].sha256 == digest:
             return False
-        line = msgspec.json.encode(Version(time=now or clock.now(), sha256=digest, settings=settings)) + b"\n"
-        # A line that a crash cut short stays alone on its line.
-        _append(path, line if not old or old.endswith(b"\n") else b"\n" + line)
+        _append(path, msgspec.json.encode(version) + b"\n")
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
     return True
 
 
-def versions(state_dir: Path, program: str) -> list[Version]:
+def versions(state_dir: Path, program: str) -> Versions:
     """All versions, the earliest first; none where the program never ran here.
 
     Raises:
-        StorageError: The history cannot be read.
+        UnreadableError: The history may not be read, fails, or is no regular file.
     """
     path = history_path(state_dir, program)
     try:
-        return sorted(_decode(path.read_bytes()), key=lambda version: version.time)
-    except FileNotFoundError:
-        return []
+        known = _read(path)
     except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+        raise reading.UnreadableError(f"{path}: cannot be read: {error.strerror}") from error
+    known.sort(key=lambda version: version.time)
+    return known
 
 
 def during(known: Sequence[Version], start: datetime, end: datetime) -> list[Version]:
@@ -144,22 +169,39 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     ]
 
 
-def _decode(raw: bytes) -> Iterator[Version]:
-    for line in raw.splitlines():
-        try:
-            yield msgspec.json.decode(line, type=Version)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue  # cut short by a crash
+def _read(path: Path) -> Versions:
+    """In the order in which they were recorded."""
+    known = Versions()
+    try:
+        for line in reading.lines(path):
+            try:
+                known.append(msgspec.json.decode(line, type=Version))
+            except reading.DAMAGE:
+                known.skipped += bool(line)  # an empty one stands where a crash cut another short
+    except FileNotFoundError:
+        pass
+    return known
 
 
 def _append(path: Path, line: bytes) -> None:
     path.parent.mkdir(mode=0o750, exist_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o640)
     try:
-        os.write(fd, line)
+        # A line that a crash cut short stays alone on its line.
+        size = os.fstat(fd).st_size
+        whole = not size or os.pread(fd, 1, size - 1) == b"\n"
+        write_all(fd, line if whole else b"\n" + line)
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _is_flat(value: object, depth: int) -> bool:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_flat(each, depth - 1) for each in inner)
+    return True
 
 
 def _flat(value: object, key: str = "") -> Iterable[tuple[str, Any]]:

@@ -21,7 +21,8 @@ slot         connection, client_ip, connected_at, action
 budget       reason, until, posts, dollars
 disk         free, floor, action
 settings     fault: settings that were not taken up
-journal      torn_bytes: an incomplete last line of this file, taken off at start
+journal      of this file itself: torn_bytes (an incomplete last line, taken off at start), skipped (lines that
+             cannot be read), lost (why its earlier entries are not here)
 stop         reason, planned, unwritten (since when posts arrived that could not be written any more)
 ===========  =======================================================================================
 """
@@ -37,9 +38,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from sfm_stream import clock
-from sfm_stream.durable import sync_directory, write_all
+from sfm_stream import clock, reading
+from sfm_stream.durable import set_aside, sync_directory, write_all
 from sfm_stream.errors import StorageError
+from sfm_stream.record.entries import Entries
 
 
 def journal_path(state_dir: Path, program: str) -> Path:
@@ -65,6 +67,8 @@ class Journal:
     """Appends to a journal; safe to use from several threads.
 
     A crash may leave an incomplete last line: it is taken off when the journal is next opened, and that is journaled.
+    What is no regular file is set aside, and a journal that is removed while it is in use is begun anew; the new one
+    says so.
 
     Raises:
         StorageError: The file cannot be written.
@@ -75,45 +79,61 @@ class Journal:
         self._lock = threading.Lock()
         self._torn = False
         try:
-            path.parent.mkdir(mode=0o750, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o640)
+            aside = set_aside(path) if os.path.lexists(path) and not reading.is_regular(path) else None
+            self._open()
             torn = _cut_torn_line(self._descriptor)
-            sync_directory(path.parent)
         except OSError as error:
-            raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+            raise self._error(error) from error
+        if aside:
+            self.write("journal", lost=f"it was no regular file; what lay there is now {aside.name}")
         if torn:
             self.write("journal", torn_bytes=torn)
 
     def write(self, event: str, /, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
         """Appends one entry; it is on the disk when this returns. Fields that are None are left out."""
-        entry: dict[str, object] = {"time": clock.text(clock.now()), "event": event}
-        entry.update({key: _plain(value) for key, value in fields.items() if value is not None})
-        line = msgspec.json.encode(entry) + b"\n"
+        line = _line(event, fields)
         with self._lock:
             try:
+                if not reading.is_at(self.path, self._descriptor):
+                    removed = self._descriptor
+                    self._open()
+                    os.close(removed)
+                    line = _line("journal", {"lost": "it was removed or replaced while the program ran"}) + line
                 # What a full disk cut short must not swallow the entry after it.
                 torn, self._torn = self._torn, True
                 write_all(self._descriptor, b"\n" + line if torn else line)
                 self._torn = False
                 os.fsync(self._descriptor)
             except OSError as error:
-                raise StorageError(f"{self.path}: cannot be written: {error.strerror}") from error
+                raise self._error(error) from error
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(mode=0o750, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, 0o640)
+        sync_directory(self.path.parent)
+
+    def _error(self, error: OSError) -> StorageError:
+        return StorageError(f"{self.path}: cannot be written: {error.strerror}")
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The entries of a journal, oldest first; a line that is incomplete or damaged is left out."""
+def read(path: Path) -> Entries:
+    """The entries of a journal; none where there is no such file.
+
+    Raises:
+        UnreadableError: While reading: it may not be read, fails, or is no regular file.
+    """
+    return Entries(lines(path))
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """The lines of a journal as they stand, as `read` finds them."""
     try:
-        file = path.open("rb")
+        yield from reading.lines(path)
     except FileNotFoundError:
         return
-    with file:
-        for line in file:
-            try:
-                entry = msgspec.json.decode(line)
-            except msgspec.DecodeError:
-                continue
-            if isinstance(entry, dict) and "event" in entry and "time" in entry:
-                yield entry
+    except OSError as error:
+        raise reading.UnreadableError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _cut_torn_line(descriptor: int) -> int:
@@ -130,6 +150,12 @@ def _cut_torn_line(descriptor: int) -> int:
     if end < size:
         os.ftruncate(descriptor, end)
     return size - end
+
+
+def _line(event: str, fields: dict[str, Any]) -> bytes:
+    entry: dict[str, object] = {"time": clock.text(clock.now()), "event": event}
+    entry.update({key: _plain(value) for key, value in fields.items() if value is not None})
+    return msgspec.json.encode(entry) + b"\n"
 
 
 def _plain(value: object) -> object:

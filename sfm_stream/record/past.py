@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from sfm_stream import clock
-from sfm_stream.record import journal, status
+from sfm_stream import reading
+from sfm_stream.record import entries, journal, status
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 CONNECTS = 50
@@ -39,12 +38,16 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         connected_at: When it last connected, by X's clock.
         connects: When it connected, the last times.
         rebooted: Whether the machine went down since: what was written shortly before may not be on the disk.
+        skipped: Entries of the journal that are damaged; what they said is not in this.
+        told: How many of them the journal says it has.
     """
 
     outage: Outage | None = None
     connected_at: datetime | None = None
     connects: tuple[datetime, ...] = ()
     rebooted: bool = False
+    skipped: int = 0
+    told: int = 0
 
 
 def boot() -> str | None:
@@ -66,23 +69,28 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     last_boot: str | None = None
     lost: datetime | None = None
     connects: deque[datetime] = deque(maxlen=CONNECTS)
-    for entry in journal.read(journal.journal_path(state_dir, program)):
-        if entry["event"] == "start":
-            last_boot = entry.get("boot")
-        if entry["event"] == "connect":
-            connected_at, outage = clock.parse(entry.get("server_time") or entry["time"]), None
-            lost = None
-            connects.append(clock.parse(entry["time"]))
+    told = 0
+    read = journal.read(journal.journal_path(state_dir, program))
+    for entry in read:
+        match entry:
+            case entries.Start():
+                last_boot = entry.boot
+            case entries.Itself(skipped=int(count)):
+                told = count
+        if isinstance(entry, entries.Connect):
+            connected_at, outage, lost = entry.server_time or entry.time, None, None
+            connects.append(entry.time)
         elif connected_at is not None:
-            if entry["event"] == "start" and outage is None:
-                outage = _killed(state_dir, program, connected_at)
-            elif entry["event"] == "refused":
-                refused = entry.get("reason", refused)
-            elif entry["event"] == "salvage":
-                lost = max(lost or clock.parse(entry["lost_after"]), clock.parse(entry["lost_after"]))
-            elif entry["event"] == "gap" and outage is not None:
-                # Its planned part is over: what goes on is a failure.
-                outage = Outage(start=clock.parse(entry["end"]), cause=refused)
+            match entry:
+                case entries.Start() if outage is None:
+                    outage = _killed(state_dir, program, connected_at)
+                case entries.Refused():
+                    refused = entry.reason
+                case entries.Salvage():
+                    lost = max(lost or entry.lost_after, entry.lost_after)
+                case entries.Gap() if outage is not None:
+                    # Its planned part is over: what goes on is a failure.
+                    outage = Outage(start=entry.end, cause=refused)
             outage = _after(entry, outage)
     if killed and connected_at is not None and outage is None:
         outage = _killed(state_dir, program, connected_at)
@@ -94,23 +102,30 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
         connected_at=connected_at,
         connects=tuple(connects),
         rebooted=last_boot is not None and last_boot != boot(),
+        skipped=read.skipped,
+        told=told,
     )
 
 
-def _after(entry: dict[str, Any], outage: Outage | None) -> Outage | None:
-    at, reason, planned = clock.parse(entry["time"]), entry.get("reason", ""), bool(entry.get("planned"))
-    if entry["event"] == "disconnect":
-        last_byte = entry.get("last_byte")
-        return Outage(start=clock.parse(last_byte) if last_byte else at, cause=reason, planned=planned)
-    if entry["event"] == "stop" and (outage is None or outage.planned):
-        start = min(at, clock.parse(entry["unwritten"])) if "unwritten" in entry else at
-        return Outage(start=outage.start if outage else start, cause=f"stopped: {reason}", planned=planned)
+def _after(entry: entries.Entry, outage: Outage | None) -> Outage | None:
+    match entry:
+        case entries.Disconnect():
+            return Outage(start=entry.last_byte or entry.time, cause=entry.reason, planned=entry.planned)
+        case entries.Stop() if outage is None or outage.planned:
+            start = outage.start if outage else min(entry.time, entry.unwritten or entry.time)
+            return Outage(start=start, cause=f"stopped: {entry.reason}", planned=entry.planned)
     return outage
 
 
 def _killed(state_dir: Path, program: str, connected_at: datetime) -> Outage:
-    """The last sign of life is in the status, which the next process carries on until it has connected."""
-    before = status.read(state_dir, program)
+    """The last sign of life is in the status, which the next process carries on until it has connected.
+
+    Where that cannot be read, the gap is taken to be longer than it was, never shorter.
+    """
+    try:
+        before = status.read(state_dir, program)
+    except reading.UnreadableError:
+        before = None
     start = max(connected_at, before.last_byte) if before and before.last_byte else connected_at
     if before and before.unwritten:
         start = min(start, before.unwritten)

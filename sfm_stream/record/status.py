@@ -6,15 +6,16 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from sfm_stream import __version__
+from sfm_stream import __version__, clock
 from sfm_stream.durable import replace_file
 from sfm_stream.errors import LockedError, StorageError
+from sfm_stream.reading import is_at, read_record
+
+_CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Status(msgspec.Struct, kw_only=True):
@@ -43,25 +44,26 @@ class Status(msgspec.Struct, kw_only=True):
         this_month: The same of the month, of `per_month`.
         dollars: The price of this month's posts.
         free: Free bytes where the data lies; `floor` of them are not to be used.
+        notes: What was found damaged when it started, and what was made of that.
     """
 
     program: str
     pid: int
     version: str = __version__
     state: str = "starting"
-    since: datetime
+    since: clock.Time
     detail: str = ""
     settings: str = ""
     credential: str = ""
-    connected_since: datetime | None = None
-    last_byte: datetime | None = None
-    last_post: datetime | None = None
+    connected_since: clock.Time | None = None
+    last_byte: clock.Time | None = None
+    last_post: clock.Time | None = None
     posts_today: int = 0
     bytes_today: int = 0
     segment: str | None = None
     buffer: int = 0
     buffer_high: int = 0
-    unwritten: datetime | None = None
+    unwritten: clock.Time | None = None
     today: int = 0
     per_day: int | None = None
     this_month: int = 0
@@ -69,6 +71,10 @@ class Status(msgspec.Struct, kw_only=True):
     dollars: float = 0.0
     free: int = 0
     floor: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        clock.check(self.since, self.connected_since, self.last_byte, self.last_post, self.unwritten)
 
 
 def status_path(state_dir: Path, program: str) -> Path:
@@ -87,19 +93,12 @@ def write(state_dir: Path, status: Status) -> None:
 
 
 def read(state_dir: Path, program: str) -> Status | None:
-    """The last status of a program; None where it has left none that can be read."""
-    try:
-        return msgspec.json.decode(status_path(state_dir, program).read_bytes(), type=Status)
-    except (OSError, msgspec.DecodeError):
-        return None
+    """The last status of a program; None where it has left none.
 
-
-def read_all(state_dir: Path) -> Iterator[Status]:
-    """The last status of every program that ever ran here."""
-    for path in sorted((state_dir / "status").glob("*.json")):
-        status = read(state_dir, path.stem)
-        if status is not None:
-            yield status
+    Raises:
+        UnreadableError: It has left one that cannot be read.
+    """
+    return read_record(status_path(state_dir, program), Status)
 
 
 class Lock:
@@ -111,21 +110,30 @@ class Lock:
     """
 
     def __init__(self, state_dir: Path, program: str) -> None:
-        path = _lock_path(state_dir, program)
+        self._path = _lock_path(state_dir, program)
         try:
-            path.parent.mkdir(mode=0o750, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+            self._path.parent.mkdir(mode=0o750, exist_ok=True)
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _CAREFULLY, 0o640)
             _take(self._descriptor)
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
         except BlockingIOError as error:
-            pid = os.pread(self._descriptor, 20, 0).decode() or "unknown"
+            pid = os.pread(self._descriptor, 20, 0).decode("ascii", "replace") or "unknown"
             os.close(self._descriptor)
             raise LockedError(
                 f"{program}: another process (pid {pid}) runs under this name; one at a time writes its files"
             ) from error
         except OSError as error:
-            raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+            raise StorageError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def check(self) -> None:
+        """Sees that the name is still held.
+
+        Raises:
+            LockedError: The file was removed or replaced: another process may hold the name by now.
+        """
+        if not is_at(self._path, self._descriptor):
+            raise LockedError(f"{self._path} was removed or replaced: another process may run under this name")
 
 
 def _take(descriptor: int) -> None:
@@ -140,7 +148,7 @@ def _take(descriptor: int) -> None:
 def is_alive(state_dir: Path, program: str) -> bool:
     """Whether a process holds the program's name."""
     try:
-        descriptor = os.open(_lock_path(state_dir, program), os.O_RDONLY)
+        descriptor = os.open(_lock_path(state_dir, program), os.O_RDONLY | _CAREFULLY)
     except OSError:
         return False
     try:

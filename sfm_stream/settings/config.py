@@ -17,11 +17,14 @@ from typing import TypeVar
 
 import msgspec
 
+from sfm_stream import reading
 from sfm_stream.errors import ConfigError
 from sfm_stream.settings.checks import credential_faults, stream_faults
 from sfm_stream.settings.faults import Fault, convert
 from sfm_stream.settings.model import Credential, Kind, Stream, program_name
 
+SETTINGS = 16 << 20
+"""Bytes; more than the rules of any app take."""
 T = TypeVar("T", Stream, Credential)
 
 
@@ -60,14 +63,20 @@ def read_credential(path: Path) -> Credential:
     return credential
 
 
-def list_streams(config_dir: Path) -> Iterator[Stream]:
-    """All streams of this host, active and inactive, by program name.
+class Unusable(msgspec.Struct, frozen=True):
+    """A settings file that cannot be used: its program, and one line for each fault."""
 
-    Raises:
-        ConfigError: As for `read_stream`.
-    """
+    program: str
+    fault: str
+
+
+def list_streams(config_dir: Path) -> Iterator[Stream | Unusable]:
+    """All streams of this host, active and inactive, by program name; a bad file costs itself alone."""
     for path in sorted((config_dir / "streams").glob("*.json")):
-        yield read_stream(path)
+        try:
+            yield read_stream(path)
+        except ConfigError as error:
+            yield Unusable(path.stem, str(error))
 
 
 def validate_file(path: Path) -> None:
@@ -86,16 +95,19 @@ def validate_file(path: Path) -> None:
 
 def _decode(path: Path) -> object:
     try:
-        return msgspec.json.decode(path.read_bytes())
+        return msgspec.json.decode(reading.read_small(path, SETTINGS))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except reading.DAMAGE as error:
         raise ConfigError(f"{path}: is not JSON: {error}") from error
 
 
 def _read(path: Path, kind: type[T], check: Callable[[T, str], Iterable[Fault]]) -> T:
     faults: list[Fault] = []
-    value: T | None = convert(kind, _decode(path), str(path), faults)
+    try:
+        value: T | None = convert(kind, _decode(path), str(path), faults)
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested far deeper than settings are") from error
     if value is not None and not faults:
         faults.extend(check(value, str(path)))
     if value is None or faults:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream import clock
+from sfm_stream.record.entries import Entries
 from sfm_stream.record.gaps import Coverage, coverage
 from sfm_stream.record.past import Outage
 
@@ -34,7 +36,8 @@ def gap(
 def reckon(
     *entries: dict[str, Any], outage: Outage | None = None, now: float = 100, since: float | None = None
 ) -> Coverage:
-    return coverage("p", entries, outage, at(now), None if since is None else at(since))
+    journal = Entries(msgspec.json.encode(each) for each in entries)
+    return coverage("p", journal, outage, at(now), None if since is None else at(since))
 
 
 def test_a_program_that_never_connected_has_no_coverage() -> None:
@@ -94,6 +97,22 @@ def test_losses_are_told_with_their_size() -> None:
     )
     assert [(loss.time, loss.posts) for loss in found.losses] == [(at(8), 17), (at(10), 1), (at(19), None)]
     assert "s.part" in found.losses[2].what
+
+
+def test_a_journal_that_was_begun_anew_is_a_loss() -> None:
+    """What it said before is not known any more."""
+    (loss,) = reckon(entry(0, "connect"), entry(5, "journal", lost="it was removed")).losses
+    assert (loss.time, loss.posts) == (at(5), None)
+    assert "it was removed" in loss.what
+
+
+def test_unreadable_entries_are_counted_from_the_time_asked_from() -> None:
+    """Those before the last entry that lies before it belong to the time before it."""
+    lines = [msgspec.json.encode(each) for each in (entry(0, "connect"), entry(10, "torn", bytes=1), gap(20, 30))]
+    journal = [lines[0], b"damaged", lines[1], b"\xff", lines[2], b"{"]
+    for since, unreadable in ((None, 3), (5, 3), (15, 2), (40, 1)):
+        found = coverage("p", Entries(journal), None, at(100), None if since is None else at(since))
+        assert found.unreadable == unreadable
 
 
 def test_no_loss_vanishes_for_a_clock_that_is_coarse() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -149,3 +150,35 @@ def test_a_program_that_never_connected_is_shown_as_such(host: Host) -> None:
     done = host.run()
     assert done.returncode == 3
     assert "never connected" in done.stdout
+
+
+def test_damaged_entries_are_skipped_and_are_a_finding(host: Host) -> None:
+    """The others are shown; how many are not is said, in JSON as well."""
+    host.happened(STORMS, 100, "connect")
+    with journal_path(host.path, STORMS).open("ab") as file:
+        file.write(b"\xff\xfe\n" + b"[" * 100_000 + b'\n{"time":"yesterday","event":"gap"}\n{"event":"gap"}\n')
+    host.gap(STORMS, 80, 79, "stopped: SIGTERM", planned=True)
+    lock = Lock(host.path, STORMS)
+    done = host.run()
+    assert done.returncode == 3
+    assert "stopped: SIGTERM" in done.stdout
+    assert done.stderr == (
+        f"sfm-stream: {STORMS}: 4 unreadable entries of the journal skipped: what they told is not in this\n"
+    )
+    assert json.loads(host.run("--json").stdout)[0]["unreadable"] == 4
+    assert host.run("--since", f"{host.ago(50):%Y-%m-%dT%H:%M:%SZ}").returncode == 0
+    del lock
+
+
+def test_a_journal_that_cannot_be_read_costs_its_program_alone(host: Host) -> None:
+    """A FIFO hangs nobody; the other programs are shown."""
+    os.mkfifo(journal_path(host.path, "streamsample"))
+    host.happened(STORMS, 100, "connect")
+    lock = Lock(host.path, STORMS)
+    done = host.run()
+    assert done.returncode == 3
+    assert "streamsample: " in done.stderr
+    assert "is not a regular file" in done.stderr
+    assert STORMS in done.stdout
+    assert host.run(STORMS).returncode == 0
+    del lock

@@ -52,6 +52,44 @@ def test_a_line_cut_short_by_a_crash_costs_that_line_alone(tmp_path: Path) -> No
     assert [version.settings["save_interval"] for version in history.versions(tmp_path, PROGRAM)] == [900, 300]
 
 
+DAMAGED = [
+    *(b"\0\0", b"\xff", b"[]", b'{"time": 5}', b"[" * 100_000),
+    b'{"time": "2026-11-24T20:15:00", "sha256": "x", "settings": {}}',
+    b'{"time": "0001-01-01T00:00:00+14:00", "sha256": "x", "settings": {}}',
+    b'{"time": "2026-11-24T20:15:00Z", "sha256": "x", "settings": {"a": "\xff"}}',
+    b'{"time": "2026-11-24T20:15:00Z", "sha256": "x", "settings": ' + b'{"a":' * 500 + b"1" + b"}" * 501,
+]
+
+
+def test_damaged_versions_are_left_out_counted_and_bar_nothing(tmp_path: Path) -> None:
+    """The command shows the others, says how many are missing, and exits with 3; the next version is recorded."""
+    path = history.history_path(tmp_path, PROGRAM)
+    history.record(tmp_path, PROGRAM, settings(), START)
+    with path.open("ab") as file:
+        file.write(b"\n".join(DAMAGED) + b"\n")
+    assert history.record(tmp_path, PROGRAM, settings(save_interval=300), START + timedelta(hours=1))
+    known = history.versions(tmp_path, PROGRAM)
+    assert [version.settings["save_interval"] for version in known] == [900, 300]
+    assert known.skipped == len(DAMAGED)
+    for options in ((), ("--json",)):
+        done = run("storms", "--state-dir", tmp_path, *options)
+        assert done.returncode == 3
+        assert "300" in done.stdout
+    assert f"{len(DAMAGED)} unreadable versions skipped" in run("storms", "--state-dir", tmp_path).stderr
+
+
+def test_what_lies_in_the_place_of_a_history_is_set_aside(tmp_path: Path) -> None:
+    """A report of it says so and does not hang; a start records its settings all the same."""
+    path = history.history_path(tmp_path, PROGRAM)
+    path.parent.mkdir()
+    os.mkfifo(path)
+    done = run("storms", "--state-dir", tmp_path)
+    assert (done.returncode, "not a regular file" in done.stderr) == (3, True)
+    assert history.record(tmp_path, PROGRAM, settings())
+    assert len(history.versions(tmp_path, PROGRAM)) == 1
+    assert path.with_name(f"{path.name}.damaged").is_fifo()
+
+
 def test_a_secret_is_never_kept(tmp_path: Path) -> None:
     """Even where somebody wrote it into the settings by mistake."""
     history.record(tmp_path, PROGRAM, settings(bearer_token="AAAA"))

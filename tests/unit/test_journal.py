@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream import clock
+from sfm_stream import clock, reading
 from sfm_stream.errors import StorageError
+from sfm_stream.reading import UnreadableError
 from sfm_stream.record import journal
 from sfm_stream.record.journal import Journal, NoJournal, journal_path, read
 from tests.support.disk import full_after
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    """The entries with all of their fields; each line must be one."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def test_an_entry_says_when_and_what(tmp_path: Path) -> None:
@@ -38,7 +47,7 @@ def test_entries_of_several_runs_follow_each_other(tmp_path: Path) -> None:
     """A journal is opened again without losing what it holds."""
     for pid in (1, 2, 3):
         Journal(tmp_path / "j").write("start", pid=pid)
-    assert [entry["pid"] for entry in read(tmp_path / "j")] == [1, 2, 3]
+    assert [entry["pid"] for entry in entries(tmp_path / "j")] == [1, 2, 3]
 
 
 def test_others_of_the_group_may_read_it_and_no_one_else(tmp_path: Path) -> None:
@@ -65,29 +74,85 @@ def test_a_journal_cut_at_any_byte_is_healed(
     whole = raw[:at].count(b"\n")
     torn = at - (raw[:at].rfind(b"\n") + 1) + (50 if zeros else 0)
     Journal(path).write("start", pid=7)
-    entries = list(read(path))
-    assert len(path.read_bytes().splitlines()) == len(entries)
-    assert entries[whole:-1] == [entries[whole] | {"event": "journal", "torn_bytes": torn}] * bool(torn)
-    assert [len(entry["text"]) for entry in entries[:whole]] == [number * 20 for number in range(whole)]
-    assert entries[-1]["pid"] == 7
+    kept = entries(path)
+    assert kept[whole:-1] == [kept[whole] | {"event": "journal", "torn_bytes": torn}] * bool(torn)
+    assert [len(entry["text"]) for entry in kept[:whole]] == [number * 20 for number in range(whole)]
+    assert kept[-1]["pid"] == 7
 
 
 def test_a_torn_line_of_any_length_is_taken_off(tmp_path: Path) -> None:
     """Also one that is longer than what is read at a time, with or without a line before it."""
-    for kept in (b"", b'{"time":"2026-01-01","event":"start"}\n'):
+    for kept in (b"", b'{"time":"2026-01-01T00:00:00Z","event":"start"}\n'):
         path = tmp_path / "j"
         path.write_bytes(kept + b"x" * 200_000)
         Journal(path)
         assert path.read_bytes().startswith(kept)
-        assert [entry.get("torn_bytes") for entry in read(path)][-1] == 200_000
+        assert entries(path)[-1]["torn_bytes"] == 200_000
 
 
-def test_lines_that_are_damaged_are_left_out(tmp_path: Path) -> None:
-    """One bad block does not make the rest unreadable."""
+DAMAGED = [
+    b"\0\0\0",
+    b"[]",
+    b'"x"',
+    b'{"event":"y"}',
+    b'{"time":5',
+    b"\xff",
+    b'{"time":"2026-01-01T00:00:00Z","event":"refused","reason":"\xff"}',
+    b'{"time":"2026-01-01T00:00:00Z","event":"gap","start":"2026-01-01T00:00:00Z"}',
+    b'{"time":"2026-01-01T00:00:00Z","event":"torn","bytes":"many"}',
+    b'{"time":"2026-01-01T00:00:00Z","event":"torn","bytes":-1}',
+    b'{"time":"2026-01-01T00:00:00Z","event":["start"]}',
+    b'{"time":"2026-01-01T00:00:00","event":"start"}',
+    b'{"time":"2026-13-01T00:00:00Z","event":"start"}',
+    b'{"time":"0001-01-01T00:00:00+14:00","event":"start"}',
+    b'{"time":"2026-01-01T00:00:00Z","event":"start","x":' + b"[" * 100_000,
+    b'{"time":"2026-01-01T00:00:00Z","event":"message","text":"' + b"x" * (reading.LINE + 1) + b'"}',
+]
+
+
+def test_lines_that_are_damaged_are_left_out_and_counted(tmp_path: Path) -> None:
+    """One bad block does not make the rest unreadable; an empty line is no entry, and none is missing there."""
     path = tmp_path / "j"
     entry = b'{"time":"2026-01-01T00:00:00Z","event":"%s"}\n'
-    path.write_bytes(entry % b"one" + b'\0\0\0\n[]\n"x"\n{"event":"y"}\n{"time":5\n\xff\n\n' + entry % b"two")
-    assert [entry["event"] for entry in read(path)] == ["one", "two"]
+    path.write_bytes(entry % b"one" + b"\n".join(DAMAGED) + b"\n\n" + entry % b"two")
+    found = read(path)
+    assert [each.event for each in found] == ["one", "two"]
+    assert found.skipped == len(DAMAGED)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+def test_what_is_no_regular_file_is_not_read_and_bars_no_start(tmp_path: Path, kind: str) -> None:
+    """A report says so and does not hang; a start sets it aside, and says that the earlier entries are not here."""
+    path = tmp_path / "j"
+    (tmp_path / "elsewhere").write_bytes(b"not ours\n")
+    make = {"fifo": os.mkfifo, "directory": os.mkdir, "link": lambda at: at.symlink_to(tmp_path / "elsewhere")}
+    make[kind](path)
+    with pytest.raises(UnreadableError, match="j: cannot be read"):
+        list(read(path))
+    Journal(path).write("start", pid=1)
+    lost, start = entries(path)
+    assert "j.damaged" in lost["lost"]
+    assert start["event"] == "start"
+    assert os.path.lexists(tmp_path / "j.damaged")
+    assert (tmp_path / "elsewhere").read_bytes() == b"not ours\n"
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "with its directory"])
+def test_a_journal_that_is_removed_while_it_is_in_use_is_begun_anew(tmp_path: Path, how: str) -> None:
+    """The next entry is in the file of that name, after one that says what happened."""
+    path = tmp_path / "journal" / "j"
+    one = Journal(path)
+    one.write("start", pid=1)
+    if how == "with its directory":
+        shutil.rmtree(path.parent)
+    else:
+        path.unlink()
+    if how == "replaced":
+        path.touch()
+    one.write("connect")
+    one.write("stop")
+    assert [entry["event"] for entry in entries(path)] == ["journal", "connect", "stop"]
+    assert "removed or replaced" in entries(path)[0]["lost"]
 
 
 def test_a_journal_that_does_not_exist_is_empty(tmp_path: Path) -> None:
@@ -106,9 +171,9 @@ def test_several_threads_write_whole_lines(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    entries = list(read(tmp_path / "j"))
+    kept = entries(tmp_path / "j")
     for name in ("a", "b", "c", "d"):
-        assert [entry["number"] for entry in entries if entry["event"] == name] == list(range(50))
+        assert [entry["number"] for entry in kept if entry["event"] == name] == list(range(50))
 
 
 def test_another_process_reads_an_entry_as_soon_as_it_is_written(tmp_path: Path) -> None:
@@ -125,10 +190,10 @@ def test_what_a_full_disk_cut_short_swallows_no_other_entry(tmp_path: Path) -> N
     one.write("start")
     with full_after(path.stat().st_size + 20), pytest.raises(StorageError, match="cannot be written"):
         one.write("message", text="x" * 100)
-    one.write("stop")
+    one.write("rules")
     one.write("again")
-    assert [entry["event"] for entry in read(path)] == ["start", "stop", "again"]
-    assert [entry["event"] for entry in read(Journal(path).path)] == ["start", "stop", "again"]
+    assert [entry.event for entry in read(path)] == ["start", "rules", "again"]
+    assert [entry.event for entry in read(Journal(path).path)] == ["start", "rules", "again"]
 
 
 def test_a_state_directory_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:

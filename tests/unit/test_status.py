@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from sfm_stream.errors import LockedError, StorageError
+from sfm_stream.reading import UnreadableError
 from sfm_stream.record import status
-from sfm_stream.record.status import Lock, Status, is_alive, read, read_all, status_path, write
+from sfm_stream.record.status import Lock, Status, is_alive, read, status_path, write
 
 PROGRAM = "twitterfilter-storms"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -56,15 +57,68 @@ def test_a_status_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert msgspec.json.decode(status_path(tmp_path, PROGRAM).read_bytes())["last_byte"] == "2026-11-24T12:00:00Z"
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\0" * 20, b"{}", b'{"program": 5', b"[]"])
-def test_a_status_that_cannot_be_read_is_none(tmp_path: Path, content: bytes | None) -> None:
-    """A power cut may leave anything; a reader goes on."""
+DAMAGED = [
+    *(b"", b"\0" * 20, b"{}", b'{"program": 5', b"[]", b"\xff", b"[" * 100_000, b" " * (1 << 20) + b"{}"),
+    b'{"program": "p", "pid": 1, "since": "2026-11-24T12:00:00"}',
+    b'{"program": "p", "pid": 1, "since": "0001-01-01T00:00:00+14:00"}',
+    b'{"program": "p", "pid": 1, "since": "2026-11-24T12:00:00Z", "posts_today": "many"}',
+    b'{"program": "p", "pid": 1, "since": "2026-11-24T12:00:00Z", "detail": "\xff"}',
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_status_that_cannot_be_read_is_not_one_of_a_program_that_never_ran(tmp_path: Path, content: bytes) -> None:
+    """A power cut may leave anything; the error says what and where."""
+    assert read(tmp_path, PROGRAM) is None
     path = status_path(tmp_path, PROGRAM)
     path.parent.mkdir()
-    if content is not None:
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"storms\.json"):
+        read(tmp_path, PROGRAM)
+    write(tmp_path, some())
+    assert read(tmp_path, PROGRAM) == some()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+def test_what_lies_in_the_place_of_a_status_hangs_nobody_and_is_replaced(tmp_path: Path, kind: str) -> None:
+    """Neither a reader nor the program, which follows no link."""
+    path, elsewhere = status_path(tmp_path, PROGRAM), tmp_path / "elsewhere"
+    path.parent.mkdir()
+    elsewhere.write_bytes(b"not ours")
+    make = {"fifo": os.mkfifo, "directory": os.mkdir, "link": lambda at: at.symlink_to(elsewhere)}[kind]
+    make(path)
+    make(path.with_name(f".{path.name}.new"))
+    with pytest.raises(UnreadableError):
+        read(tmp_path, PROGRAM)
+    write(tmp_path, some())
+    assert read(tmp_path, PROGRAM) == some()
+    assert elsewhere.read_bytes() == b"not ours"
+
+
+def test_a_lock_that_is_taken_away_is_noticed(tmp_path: Path) -> None:
+    """Another process may hold the name by then."""
+    path = tmp_path / "lock" / f"{PROGRAM}.lock"
+    lock = Lock(tmp_path, PROGRAM)
+    lock.check()
+    path.unlink()
+    with pytest.raises(LockedError, match="was removed or replaced"):
+        lock.check()
+    path.touch()
+    with pytest.raises(LockedError, match="was removed or replaced"):
+        lock.check()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"12" * 40])
+def test_whatever_a_lock_file_holds_bars_no_start(tmp_path: Path, content: bytes) -> None:
+    """Its holder is what counts, not what is written in it; the refusal of a second process stays readable."""
+    path = tmp_path / "lock" / f"{PROGRAM}.lock"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    os.close(Lock(tmp_path, PROGRAM)._descriptor)
+    with held_by_another(tmp_path):
         path.write_bytes(content)
-    assert read(tmp_path, PROGRAM) is None
-    assert list(read_all(tmp_path)) == []
+        with pytest.raises(LockedError, match="runs under this name"):
+            Lock(tmp_path, PROGRAM)
 
 
 def test_a_status_of_another_version_is_read(tmp_path: Path) -> None:
@@ -73,14 +127,6 @@ def test_a_status_of_another_version_is_read(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b'{"program": "p", "pid": 1, "since": "2026-11-24T12:00:00Z", "new": [1]}')
     assert read(tmp_path, PROGRAM) == Status(program="p", pid=1, since=NOON)
-
-
-def test_all_programs_that_ever_ran_are_listed(tmp_path: Path) -> None:
-    """By name; on a new host there are none."""
-    assert list(read_all(tmp_path)) == []
-    for program in ("b", "a"):
-        write(tmp_path, some(program=program))
-    assert [live.program for live in read_all(tmp_path)] == ["a", "b"]
 
 
 def test_readers_never_see_half_a_status(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from sfm_stream import clock
 from sfm_stream.commands.status import SILENT, Report, report
-from sfm_stream.record.status import Lock, Status, write
+from sfm_stream.record.status import Lock, Status, status_path, write
 from sfm_stream.settings.model import Rule, Stream
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -135,3 +135,47 @@ def test_a_host_without_streams_says_so(tmp_path: Path) -> None:
     """That is no fault."""
     done = run(tmp_path)
     assert (done.returncode, done.stdout) == (0, f"No streams in {tmp_path}.\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 9, b"\xff", b'{"program": "p", "pid": 1, "since": 5}', None])
+def test_a_status_that_cannot_be_read_is_a_state_of_its_own(host: Path, content: bytes | None) -> None:
+    """It is neither that of a program that never ran, nor the end of the others' rows; a FIFO hangs nobody."""
+    path = status_path(host / "state", STREAM.program)
+    path.parent.mkdir(parents=True)
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
+    done = run(host)
+    assert done.returncode == 3
+    spare, storms = done.stdout.splitlines()[1:]
+    assert spare.split()[:2] == ["twitterfilter-spare", "inactive"]
+    assert storms.split()[:2] == ["twitterfilter-storms", "unreadable"]
+    assert "it does not run" in storms
+
+
+def test_a_stray_file_among_the_settings_costs_itself(host: Path) -> None:
+    """In `status` and in `--list`, which exits with 64 for it."""
+    os.mkfifo(host / "streams" / "fifo.json")
+    (host / "streams" / "bytes.json").write_bytes(b"\xff\xfe")
+    (host / "streams" / "deep.json").write_bytes(b"[" * 100_000)
+    (host / "streams" / "types.json").write_bytes(b'{"kind": 5, "rules": "all"}')
+    strays = {"fifo", "bytes", "deep", "types"}
+    done = run(host)
+    assert done.returncode == 3
+    states = dict(line.split()[:2] for line in done.stdout.splitlines()[1:])
+    assert states == dict.fromkeys(strays, "unreadable") | {
+        "twitterfilter-spare": "inactive",
+        "twitterfilter-storms": "dead",
+    }
+    command = [sys.executable, "-m", "sfm_stream", "filterstream", "--list", "--config-dir", str(host)]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert listed.returncode == 64
+    assert {line.split()[0] for line in listed.stdout.splitlines()[1:]} == states.keys()
+    assert "fifo.json: cannot be read: is not a regular file" in listed.stderr
+
+
+def test_damage_that_a_start_found_is_not_well(host: Path) -> None:
+    """Though the stream be connected."""
+    found = judged(live("connected", notes=("the counters were rebuilt",)), alive=True)
+    assert (found.state, found.well, found.note) == ("connected", False, "the counters were rebuilt")

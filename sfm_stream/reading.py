@@ -1,0 +1,111 @@
+"""Reading records that may be damaged, or not be what their names say.
+
+Only regular files are read, never through a link, never more than a bound: a FIFO does not hang a report, a huge file
+does not fill the memory, and whatever lies in the place of a record is an error with words.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from sfm_stream.errors import FindingsError
+
+SMALL = 1 << 20
+"""Bytes; no record that is read as a whole comes near it."""
+LINE = 16 << 20
+"""Bytes; the longest line that a journal may hold, which lists every rule that an app can have, and what it counts."""
+DAMAGE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+"""What decoding raises where bytes are not what was written; `ValueError` is also that of bytes that are no UTF-8."""
+
+T = TypeVar("T")
+
+
+class UnreadableError(FindingsError):
+    """A record is there and cannot be read: no permission, no regular file, or damaged; the message says which."""
+
+
+def open_regular(path: Path | str) -> int:
+    """A descriptor for reading a regular file.
+
+    Raises:
+        OSError: It cannot be opened, or is a link, a directory, a FIFO or a device.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "is a symbolic link", str(path)) from error
+        raise
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "is not a regular file", str(path))
+
+
+def is_regular(path: Path | str) -> bool:
+    """Whether a regular file has this name, and no link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def is_at(path: Path | str, descriptor: int) -> bool:
+    """Whether the open file still has this name: it was not removed, moved or replaced."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def read_small(path: Path | str, limit: int = SMALL) -> bytes:
+    """All bytes of a regular file.
+
+    Raises:
+        OSError: As from `open_regular`; or it holds more than `limit` bytes.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"is larger than {limit} bytes", str(path))
+    return content
+
+
+def read_record(path: Path, kind: type[T]) -> T | None:
+    """The JSON record at `path`; None where there is no such file.
+
+    Raises:
+        UnreadableError: There is one that cannot be read, or that is no such record.
+    """
+    try:
+        return msgspec.json.decode(read_small(path), type=kind)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror}") from error
+    except DAMAGE as error:
+        raise UnreadableError(f"{path}: is damaged: {error}") from error
+
+
+def lines(path: Path, limit: int = LINE) -> Iterator[bytes]:
+    """The lines of a regular file, without their ends; of a longer one than `limit`, the beginning alone.
+
+    Raises:
+        OSError: As from `open_regular`.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        while line := file.readline(limit):
+            rest = line
+            while not rest.endswith(b"\n") and (rest := file.readline(limit)):
+                pass
+            yield line.rstrip(b"\n")

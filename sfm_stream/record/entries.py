@@ -1,0 +1,174 @@
+"""The entries of a journal that are read again, one type for each event; the journal's table says what else they hold.
+
+An entry is judged once, here, as it is read: whoever gets one can rely on its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from sfm_stream import clock, reading
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Any entry; those of events that are not below are read no further."""
+
+    time: clock.Time
+    event: str
+
+    def __post_init__(self) -> None:
+        values = (getattr(self, name) for name in self.__struct_fields__)
+        clock.check(*(value for value in values if isinstance(value, datetime)))
+
+
+class Start(Entry, frozen=True, kw_only=True):
+    """A process began."""
+
+    boot: str | None = None
+
+
+class Connect(Entry, frozen=True, kw_only=True):
+    """A connection was granted."""
+
+    server_time: clock.Time | None = None
+
+
+class Refused(Entry, frozen=True, kw_only=True):
+    """No connection came of a try."""
+
+    reason: str
+
+
+class Disconnect(Entry, frozen=True, kw_only=True):
+    """A connection ended."""
+
+    reason: str
+    planned: bool
+    last_byte: clock.Time | None = None
+
+
+class Stop(Entry, frozen=True, kw_only=True):
+    """A process ended by itself."""
+
+    reason: str
+    planned: bool
+    unwritten: clock.Time | None = None
+
+
+class Gap(Entry, frozen=True, kw_only=True):
+    """A time without a connection is over, or its planned part is."""
+
+    start: clock.Time
+    end: clock.Time
+    seconds: Seconds
+    cause: str
+    planned: bool
+    backfill_minutes: int | None = None
+
+
+class Rotate(Entry, frozen=True, kw_only=True):
+    """A capture file was finished."""
+
+    file: str
+    posts: Count | None = None
+    bytes: Count | None = None
+    sha256: str = ""
+    last_time: clock.Time | None = None
+
+
+class Salvage(Entry, frozen=True, kw_only=True):
+    """A capture file was made of what a crash had left; without `file`, there was nothing to keep."""
+
+    segment: str = ""
+    posts: Count | None = None
+    lost_after: clock.Time
+    torn_bytes: Count = 0
+    file: str | None = None
+    bytes: Count | None = None
+    sha256: str | None = None
+
+
+class Overflow(Entry, frozen=True, kw_only=True):
+    """Posts arrived faster than they could be written, and were dropped."""
+
+    posts: Count
+    first_time: clock.Time
+    last_time: clock.Time
+
+
+class Torn(Entry, frozen=True, kw_only=True):
+    """A connection ended within a line."""
+
+    bytes: Count
+
+
+class Itself(Entry, frozen=True, kw_only=True):
+    """What became of the journal itself."""
+
+    torn_bytes: Count = 0
+    skipped: Count | None = None
+    lost: str = ""
+
+
+KINDS: dict[str, type[Entry]] = {
+    "start": Start,
+    "connect": Connect,
+    "refused": Refused,
+    "disconnect": Disconnect,
+    "stop": Stop,
+    "gap": Gap,
+    "rotate": Rotate,
+    "salvage": Salvage,
+    "overflow": Overflow,
+    "torn": Torn,
+    "journal": Itself,
+}
+
+
+class Entries(Iterator[Entry]):
+    """The entries in the lines of a journal, oldest first.
+
+    Attributes:
+        skipped: Lines left out so far, since they are no entries: damaged, or cut short.
+    """
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = iter(lines)
+        self.skipped = 0
+
+    def __next__(self) -> Entry:
+        for line in self._lines:
+            if not line:
+                continue
+            try:
+                return decode(line)
+            except reading.DAMAGE:
+                self.skipped += 1
+        raise StopIteration
+
+
+def decode(line: bytes) -> Entry:
+    """The entry of a line.
+
+    Raises:
+        ValueError: It is none, as are the other errors of `reading.DAMAGE`.
+    """
+    event = _EVENT.decode(line).event
+    entry: Entry = _DECODERS.get(event, _OTHER).decode(line)
+    return entry
+
+
+class _Event(msgspec.Struct):
+    event: str
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+_OTHER = msgspec.json.Decoder(Entry)
+_DECODERS = {event: msgspec.json.Decoder(kind) for event, kind in KINDS.items()}
