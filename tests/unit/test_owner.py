@@ -79,7 +79,7 @@ def test_a_report_that_root_asks_for_is_made_as_the_owner_of_the_records(host: P
     """A file that only root may read is not shown by a link that the owner put there."""
     secret = host / "secret"
     secret.write_text(
-        '{"time": "2026-11-24T20:00:00Z", "event": "start", "sha256": "", "settings": {"name": "root"}}\n'
+        '{"time": "2026-11-24T20:00:00Z", "event": "start", "sha256": "", "settings": {"name": "hidden"}}\n'
     )
     secret.chmod(0o600)
     name, code = command
@@ -90,7 +90,7 @@ def test_a_report_that_root_asks_for_is_made_as_the_owner_of_the_records(host: P
         path.unlink(missing_ok=True)
         path.symlink_to(secret)
     done = run(*arguments)
-    assert "root" not in done.stdout
+    assert "hidden" not in done.stdout
     assert "2026-11-24" not in done.stdout
     made = [path for path in belonging_to_root(host / "state") if not path.is_symlink()]
     assert made == []
