@@ -13,8 +13,9 @@ from sfm_stream.capture import disk
 from sfm_stream.capture.budget import Meter
 from sfm_stream.capture.disk import MARGIN, Room
 from sfm_stream.capture.guards import Guards, too_full
-from sfm_stream.record.journal import Journal, read
+from sfm_stream.record.journal import Journal
 from sfm_stream.settings.model import Budget
+from tests.support.journal import entries
 
 
 class Stream:
@@ -48,7 +49,7 @@ class Host:
         self.guards.check(self.stream, waiting)
 
     def journal(self, event: str) -> list[dict[str, Any]]:
-        return [entry for entry in read(self.path / "journal") if entry["event"] == event]
+        return entries(self.path / "journal", event)
 
 
 ROOM, FULL = "0", "900T"

@@ -10,7 +10,6 @@ import subprocess
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,11 +21,7 @@ from sfm_stream.reading import UnreadableError
 from sfm_stream.record import journal
 from sfm_stream.record.journal import Journal, NoJournal, journal_path, read
 from tests.support.disk import full_after
-
-
-def entries(path: Path) -> list[dict[str, Any]]:
-    """The entries with all of their fields; each line must be one."""
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+from tests.support.journal import entries
 
 
 def test_an_entry_says_when_and_what(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.sink import FLUSH, RECENT, Files, Printed
-from sfm_stream.record.journal import Journal, read
+from sfm_stream.record.journal import Journal
+from tests.support.journal import entries
 
 HOUR = 3600.0
 
@@ -31,7 +32,7 @@ class Place:
         return Files(self.data, "streamsample", interval, size, self.journal)
 
     def rotated(self) -> list[dict[str, Any]]:
-        return [entry for entry in read(self.journal.path) if entry["event"] == "rotate"]
+        return entries(self.journal.path, "rotate")
 
     def texts(self) -> list[bytes]:
         return [gzip.decompress((self.data / entry["file"]).read_bytes()) for entry in self.rotated()]
