@@ -12,8 +12,9 @@ import pytest
 from sfm_stream.capture.client import Refused
 from sfm_stream.capture.rule_keeper import RuleKeeper
 from sfm_stream.errors import RulesRefusedError
-from sfm_stream.record.journal import Journal, read
+from sfm_stream.record.journal import Journal
 from sfm_stream.settings.model import Rule, Stream
+from tests.support.journal import entries
 from tests.unit.rules_server import App, serving
 
 TAG = "sfm:storms:main"
@@ -32,7 +33,7 @@ class Filter:
         self.keeper = RuleKeeper(wanting("hail"), app.client, Journal(self.path))
 
     def journal(self, event: str) -> list[dict[str, Any]]:
-        return [entry for entry in read(self.path) if entry["event"] == event]
+        return entries(self.path, event)
 
 
 @pytest.fixture
