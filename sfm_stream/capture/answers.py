@@ -111,3 +111,10 @@ def _caps(body: bytes) -> bool:
 def seconds_until(reset: datetime | None) -> float:
     """Seconds until a rate limit ends; 0 where X did not say, or it has."""
     return max(0.0, (reset - clock.now()).total_seconds()) if reset else 0.0
+
+
+def allowance(headers: Mapping[str, str]) -> tuple[int | None, datetime | None]:
+    """How many more requests of a kind X grants before when; None for what it does not say."""
+    remaining = headers.get("x-rate-limit-remaining", "")
+    known = remaining.isascii() and remaining.isdigit() and len(remaining) < 10
+    return (int(remaining) if known else None), _time(headers.get("x-rate-limit-reset", ""))

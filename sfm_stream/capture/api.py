@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -13,18 +14,17 @@ import requests
 import tweepy
 from requests.auth import HTTPBasicAuth
 
-from sfm_stream.capture.answers import Kind, refusal
+from sfm_stream.capture.answers import DETAIL, Kind, allowance, refusal
 from sfm_stream.capture.client import Client, Dropped, End, Refused
 from sfm_stream.capture.exchange import Exchange
 from sfm_stream.errors import RulesRefusedError
-from sfm_stream.rules.reconcile import Add, Delete, LiveRule
+from sfm_stream.rules.compiler import XRule
+from sfm_stream.rules.reconcile import BATCH, Add, Delete, LiveRule
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Credential
 
 RULES = "/2/tweets/search/stream/rules"
 CONNECTIONS = "/2/connections"
-_BATCH = 100
-"""Rules in one request; X names no limit, and refuses bodies that are too large."""
 _PAGE = 1000
 _PAGES = 100
 """Many more than the 25,000 rules of the largest contracts fill."""
@@ -50,24 +50,40 @@ class _Token(msgspec.Struct):
     access_token: str
 
 
+class Allowance(msgspec.Struct, frozen=True):
+    """How many more changes of rules X grants before `reset`; None where it did not say."""
+
+    remaining: int | None = None
+    reset: datetime | None = None
+
+
+class RuleCapError(RulesRefusedError):
+    """X holds as many rules for the app as it may have."""
+
+    granted = Allowance()
+
+
 class _Meta(msgspec.Struct):
     next_token: str | None = None
 
 
+class _Rule(msgspec.Struct):
+    id: str
+    value: str
+    tag: str | None = None
+
+
 class _Rules(msgspec.Struct):
-    data: list[LiveRule] = []
-    meta: _Meta = msgspec.field(default_factory=_Meta)
+    data: list[_Rule] | None = None
+    meta: _Meta | None = None
 
 
-class _RuleProblem(msgspec.Struct):
-    title: str = ""
-    detail: str = ""
-    value: str = ""
-    details: list[str] = []
+class _Counted(msgspec.Struct):
+    cap_per_client_app: str = ""
 
 
-class _RuleAnswer(msgspec.Struct):
-    errors: list[_RuleProblem] = []
+class _Counts(msgspec.Struct):
+    data: _Counted = msgspec.field(default_factory=_Counted)
 
 
 class _Connections(msgspec.Struct):
@@ -115,9 +131,10 @@ def live_rules(client: Client) -> list[LiveRule]:
     seen: set[str] = set()
     while True:
         parameters = {"max_results": _PAGE, **({"pagination_token": token} if token else {})}
-        page = _decoded(client.request("GET", RULES, params=parameters, limit=_PAGE * _RULE_BYTES), _Rules)
-        rules.extend(page.data)
-        token = page.meta.next_token
+        with _nothing_invalid():
+            page = _decoded(client.request("GET", RULES, params=parameters, limit=_PAGE * _RULE_BYTES), _Rules)
+        rules.extend(LiveRule(rule.id, rule.value, rule.tag or "") for rule in page.data or ())
+        token = page.meta.next_token if page.meta else None
         if not token:
             return rules
         if token in seen or len(seen) == _PAGES:
@@ -125,27 +142,53 @@ def live_rules(client: Client) -> list[LiveRule]:
         seen.add(token)
 
 
-def change_rules(client: Client, step: Add | Delete) -> None:
+def change_rules(client: Client, step: Add | Delete) -> Allowance:
     """Carries out one step of a plan.
 
     Raises:
-        RulesRefusedError: X takes a rule for invalid, or holds as many as it allows.
+        RulesRefusedError: X takes a rule for invalid, or holds as many as it allows (`RuleCapError`).
         Refused, Dropped: As for `Client.request`.
     """
+    granted = Allowance()
     if isinstance(step, Delete):
         for part in _batches(step.rules):
-            client.delete_rules([rule.id for rule in part])
-        return
-    for wanted in _batches(step.rules):
+            with _nothing_invalid():
+                answer = client.delete_rules([rule.id for rule in part])
+            granted = Allowance(*allowance(answer.headers))
+    else:
+        for wanted in _batches(step.rules):
+            granted = _add(client, wanted)
+    return granted
+
+
+def try_rules(client: Client, rules: Iterable[XRule]) -> Allowance:
+    """Has X judge rules without taking them.
+
+    Raises:
+        RulesRefusedError, Refused, Dropped: As for `change_rules`; the first names every rule that X would refuse.
+    """
+    granted, refused = Allowance(), []
+    for part in _batches(tuple(rules)):
         try:
-            answer = client.add_rules([tweepy.StreamRule(rule.value, rule.tag) for rule in wanted])
-        except Refused as refused:
-            if refused.refusal.kind is not Kind.INVALID:
-                raise
-            raise RulesRefusedError(f"X refused {len(wanted)} rules: {refused.refusal.detail}") from refused
-        problems = [each for each in _decoded(answer, _RuleAnswer).errors if not _is_duplicate(each)]
-        if problems:
-            raise RulesRefusedError("\n".join(map(_words, problems)))
+            granted = _add(client, part, dry_run="true")
+        except RuleCapError:
+            raise
+        except RulesRefusedError as error:
+            refused.append(str(error))
+    if refused:
+        raise RulesRefusedError("\n".join(refused))
+    return granted
+
+
+def rule_cap(client: Client) -> int | None:
+    """The most rules that the app may hold; None where X does not say.
+
+    Raises:
+        Refused, Dropped: As for `Client.request`.
+    """
+    with _nothing_invalid():
+        cap = _decoded(client.request("GET", f"{RULES}/counts"), _Counts).data.cap_per_client_app
+    return int(cap) if cap.isascii() and cap.isdigit() and len(cap) < 10 else None
 
 
 def live_connections(client: Client, endpoint: str) -> list[LiveConnection]:
@@ -168,9 +211,45 @@ def end_connection(client: Client, connection: LiveConnection) -> None:
     client.request("DELETE", CONNECTIONS, json={"uuids": [connection.id]})
 
 
+def _add(client: Client, rules: tuple[XRule, ...], **parameters: str) -> Allowance:
+    try:
+        answer = client.add_rules([tweepy.StreamRule(rule.value, rule.tag) for rule in rules], **parameters)
+    except Refused as refused:
+        if refused.refusal.kind is not Kind.INVALID:
+            raise
+        _judge(_problems(refused.body, granted=False), Allowance(*allowance(refused.headers)))
+        raise Dropped(End.UNUSABLE, f"{RULES}: {refused}") from refused
+    granted = Allowance(*allowance(answer.headers))
+    _judge(_problems(answer.content, granted=True), granted)
+    return granted
+
+
+def _judge(problems: list[dict[str, Any]], granted: Allowance) -> None:
+    """Raises what X has against rules; that it holds one already is nothing against it."""
+    problems = [each for each in problems if not _is_duplicate(each)]
+    words = "\n".join(dict.fromkeys(map(_words, problems)))
+    if any(map(_is_cap, problems)):
+        error = RuleCapError(words)
+        error.granted = granted
+        raise error
+    if problems:
+        raise RulesRefusedError(words)
+
+
+@contextlib.contextmanager
+def _nothing_invalid() -> Iterator[None]:
+    """For requests that hold nothing which X could find invalid: where it does all the same, that passes by itself."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.refusal.kind is Kind.INVALID:
+            raise Dropped(End.UNUSABLE, f"{RULES}: {refused}") from refused
+        raise
+
+
 def _batches(items: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
 
 
 def _decoded(answer: requests.Response, kind: type[T]) -> T:
@@ -180,10 +259,43 @@ def _decoded(answer: requests.Response, kind: type[T]) -> T:
         raise Dropped(End.UNUSABLE, f"{answer.url.partition('?')[0]}: not X's answer: {error}") from error
 
 
-def _is_duplicate(problem: _RuleProblem) -> bool:
-    return "duplicate" in problem.title.lower()
+def _problems(body: bytes, *, granted: bool) -> list[dict[str, Any]]:
+    """What X has against a request: the entries of `errors`; where it did not grant it and has none, the body itself.
+
+    Raises:
+        Dropped: It is not X that speaks.
+    """
+    try:
+        said = msgspec.json.decode(body)
+    except _NOT_JSON as error:
+        raise Dropped(End.UNUSABLE, f"{RULES}: not X's answer: {error}") from error
+    if not isinstance(said, dict):
+        raise Dropped(End.UNUSABLE, f"{RULES}: not X's answer: no object")
+    errors = said.get("errors")
+    if isinstance(errors, list) and errors:
+        return [each if isinstance(each, dict) else {"detail": str(each)} for each in errors]
+    return [said] if not granted and (_reasons(said) or isinstance(said.get("title"), str)) else []
 
 
-def _words(problem: _RuleProblem) -> str:
-    reasons = "; ".join(problem.details) or problem.detail or problem.title
-    return f"X refused the rule {problem.value!r}: {reasons}" if problem.value else f"X refused the rules: {reasons}"
+def _is_duplicate(problem: dict[str, Any]) -> bool:
+    return "duplicate" in f"{problem.get('title')} {problem.get('type')}".lower()
+
+
+def _is_cap(problem: dict[str, Any]) -> bool:
+    return re.search(r"rules? ?-?cap", f"{problem.get('title')} {problem.get('type')}", re.IGNORECASE) is not None
+
+
+def _reasons(problem: dict[str, Any]) -> str:
+    """X's own words, each once, the more exact ones first."""
+    details = problem.get("details")
+    said = [*(details if isinstance(details, list) else []), problem.get("detail"), problem.get("message")]
+    words = (" ".join(each.split()) for each in said if isinstance(each, str))
+    return "; ".join(dict.fromkeys(filter(None, words)))[:DETAIL]
+
+
+def _words(problem: dict[str, Any]) -> str:
+    value, title, reasons = problem.get("value"), problem.get("title"), _reasons(problem)
+    if value and isinstance(value, str):
+        return f"X refused the rule {value!r}: {reasons or title or 'no reason given'}"
+    said = [title, reasons] if isinstance(title, str) else [reasons]
+    return f"X refused the rules: {': '.join(filter(None, said)) or 'no reason given'}"

@@ -34,11 +34,13 @@ LINE_LIMIT = 64 << 20
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """X answered, and did not grant the request."""
+    """X answered, and did not grant the request; `headers` and `body` are all that it said."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
+        self.headers = headers or {}
+        self.body = body
 
 
 class _Bearer(AuthBase):
@@ -104,7 +106,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         url = self._api_url + route
         answer = self._exchange.ask(method, url, auth=self._auth(), limit=limit, params=params, json=json)
         if refused := refusal(answer.status_code, answer.headers, answer.content):
-            raise Refused(refused)
+            raise Refused(refused, answer.headers, answer.content)
         return answer
 
     def finish(self) -> None:

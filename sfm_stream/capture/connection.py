@@ -20,7 +20,7 @@ from sfm_stream.capture.answers import Kind, Refusal, seconds_until
 from sfm_stream.capture.backoff import Backoff
 from sfm_stream.capture.client import Client, Dropped, End, Refused
 from sfm_stream.capture.envelope import Envelope, look
-from sfm_stream.capture.rule_keeper import RuleKeeper
+from sfm_stream.capture.rule_keeper import RuleKeeper, RuleState
 from sfm_stream.capture.slot import Slot
 from sfm_stream.errors import ConfigError, CredentialError
 from sfm_stream.record.journal import Record
@@ -82,7 +82,7 @@ class Connection(threading.Thread):
             # X counts on over our restarts. A connect that seems to lie ahead is from before a clock was set right.
             age = max(0.0, (clock.now() - at).total_seconds())
             self._backoff.connecting(time.monotonic() - age)
-        self._rules = RuleKeeper(stream, self._requests, journal) if stream.kind != SAMPLE else None
+        self._rules = RuleKeeper(stream, self._requests, journal, past.rules_missing) if stream.kind != SAMPLE else None
         self._client: Client | None = None
         self._token: Secret | None = None
         self._tokens_tried = 0
@@ -121,6 +121,11 @@ class Connection(threading.Thread):
         return self.connected_since is not None or self.state == "connecting"
 
     @property
+    def rules(self) -> RuleState | None:
+        """The rules that are wanted and those at X; None for a stream that has none."""
+        return self._rules.state if self._rules is not None else None
+
+    @property
     def held(self) -> str | None:
         """The state that `hold` asked for, until `release`."""
         hold = self._hold
@@ -134,9 +139,7 @@ class Connection(threading.Thread):
     def update(self, stream: Stream) -> None:
         """Takes up other rules, without dropping the connection."""
         if self._rules is not None:
-            self._rules.stream = stream
-            self._rules.settled = False
-            self._rules.check_soon()
+            self._rules.ask_for(stream)
 
     def tick(self) -> None:
         """Looks after what cannot look after itself: a silent connection, and one that does not end. Often."""
@@ -172,8 +175,8 @@ class Connection(threading.Thread):
         self._attempts += 1
         opened = None
         try:
-            if self._rules is not None and not self._rules.settled:
-                self._rules.reconcile("start" if self._attempts == 1 else "reconnect")
+            if self._rules is not None:
+                self._rules.prepare("start" if self._attempts == 1 else "reconnect")
             self._finish_by, self._announced = None, None
             self._client = Client(self._bearer(), self._stream.api_url, self._on_line, self._on_open)
             if self._stopping or self._hold:
@@ -288,7 +291,7 @@ class Connection(threading.Thread):
                 f"X does not take the request (HTTP {refusal.status}: {refusal.detail}); mend its settings"
             )
         if refusal.kind is Kind.NO_RULES and self._rules is not None:
-            self._rules.settled = False
+            self._rules.doubt()
         if refusal.kind is Kind.CONNECTIONS:
             return self._after_slot_taken(refusal)
         wait = self._backoff.after_refusal(time.monotonic(), refusal, seconds_until(refusal.reset))
@@ -385,8 +388,13 @@ class Connection(threading.Thread):
         return Client(self._bearer(), self._stream.api_url)
 
     def _watch_rules(self) -> None:
-        if self._rules is not None:
-            self._rules.watch()
+        """The rules' own thread; its end is the program's, for nobody would look at the rules any more."""
+        try:
+            if self._rules is not None:
+                self._rules.watch()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the main thread raises it
+            self.failure = error
+            self._wake()
 
 
 def _server_time(headers: Mapping[str, str]) -> datetime | None:

@@ -28,6 +28,7 @@ from sfm_stream.capture.budget import Meter
 from sfm_stream.capture.buffer import Buffer
 from sfm_stream.capture.connection import DRAIN, Connection
 from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
+from sfm_stream.capture.rule_keeper import RuleState
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Signals
 from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
@@ -111,6 +112,7 @@ class Recorder:
             per_month=stream.budget.per_month,
         )
         self._written = b""
+        self._in_force = ""
         self._due = 0.0
         self._journal: journal.Record = journal.NoJournal()
         self._sink: Sink = Printed()
@@ -291,6 +293,7 @@ class Recorder:
         """Keeps the guards and the live status, about once a second or when the state has changed."""
         connection.tick()
         live, now = self._live, time.monotonic()
+        self._note_rules(connection.rules)
         if now < self._due and live.state == connection.state and live.segment == self._sink.current:
             return
         self._due = now + TICK
@@ -301,6 +304,17 @@ class Recorder:
         live.connected_since = connection.connected_since
         live.last_byte = connection.last_byte or live.last_byte
         self._write_status()
+
+    def _note_rules(self, rules: RuleState | None) -> None:
+        """Tells how the rules at X stand, and keeps when they first were those of the settings."""
+        if rules is None:
+            return
+        live = self._live
+        live.rules_wanted, live.rules_live, live.rules_checked = rules.wanted, rules.live, rules.checked
+        live.rules_missing, live.rules_fault = rules.missing, rules.fault
+        if self._save and rules.in_force and self._in_force != live.settings:
+            self._in_force = live.settings
+            history.record_in_force(self._state_dir, self._stream.program, live.settings, rules.checked)
 
     def _write_status(self) -> None:
         """Replaces the status file if anything that a person would look at has changed, and keeps the counters."""

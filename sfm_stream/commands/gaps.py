@@ -12,7 +12,7 @@ from sfm_stream import clock, table
 from sfm_stream.places import config_dir_option, program_named, programs, reach_state, state_dir_option
 
 if TYPE_CHECKING:
-    from sfm_stream.record.gaps import Coverage
+    from sfm_stream.record.gaps import Coverage, Loss
 
 _COLUMNS = ("PROGRAM", "FROM (UTC)", "TO (UTC)", "LENGTH", "KIND", "CAUSE")
 
@@ -31,7 +31,7 @@ _COLUMNS = ("PROGRAM", "FROM (UTC)", "TO (UTC)", "LENGTH", "KIND", "CAUSE")
 def gaps(
     name: str | None, since: datetime | None, form: str, as_json: bool, config_dir: Path, state_dir: Path | None
 ) -> None:
-    """Show when streams were not connected, and why.
+    """Show when streams were not connected, when X lacked rules of theirs, and why.
 
     NAME is a filter or a program; all programs of this host without it. Exits with 3 where there are gaps
     that nobody asked for, or losses.
@@ -86,7 +86,7 @@ def _text(found: list[Coverage], form: str) -> str:
         for gap in each.gaps
     ]
     rows += [
-        (each.program, table.moment(loss.time), "", f"{loss.posts or '?'} posts", "loss", loss.what)
+        (each.program, table.moment(loss.time), *_extent(loss), "loss", loss.what)
         for each in found
         for loss in each.losses
     ]
@@ -106,3 +106,10 @@ def _text(found: list[Coverage], form: str) -> str:
     ]
     summary = table.render(("PROGRAM", "SINCE (UTC)", "CONNECTED", "PLANNED", "FAILURES", "LOSSES"), share)
     return "\n\n".join([summary, table.render(_COLUMNS, rows)] if rows else [summary])
+
+
+def _extent(loss: Loss) -> tuple[str, str]:
+    """Until when, and how much."""
+    if loss.rules:
+        return table.moment(loss.end) if loss.end else "now", f"{loss.rules} rule{'s' * (loss.rules != 1)}"
+    return "", f"{loss.posts or '?'} posts"

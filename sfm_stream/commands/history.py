@@ -22,7 +22,8 @@ def history(
 ) -> None:
     """Show each version of the settings of NAME (a filter or a program), and what changed from one to the next.
 
-    With --file in place of NAME: the settings that held while that file was made.
+    SINCE is when it was asked for, IN FORCE when X was first seen to hold its rules. With --file in place of NAME:
+    the settings that held, or were asked for, while that file was made.
     """
     from sfm_stream.errors import FindingsError, UsageError
     from sfm_stream.record.history import Change, Version, changes, during, versions
@@ -54,6 +55,7 @@ def history(
                     {
                         "program": program,
                         "time": version.time,
+                        "in_force": version.in_force,
                         "sha256": version.sha256,
                         "settings": version.settings,
                         "changes": differences,
@@ -66,12 +68,12 @@ def history(
             raise FindingsError("")
         return
     click.echo(f"{program}: {len(shown)} version{'s' * (len(shown) != 1)}")
-    rows: list[tuple[str, str, str, str]] = []
+    rows: list[tuple[str, ...]] = []
     for version, differences in steps:
-        head = (moment(version.time), version.sha256[:12])
+        head = (moment(version.time), moment(version.in_force), version.sha256[:12])
         cells = [(change.key, str(change)) for change in differences] or [("-", "the same, written differently")]
-        rows.extend((*(head if not index else ("", "")), *cell) for index, cell in enumerate(cells))
-    click.echo(render(("SINCE (UTC)", "SETTINGS", "KEY", "CHANGE"), rows))
+        rows.extend((*(head if not index else ("", "", "")), *cell) for index, cell in enumerate(cells))
+    click.echo(render(("SINCE (UTC)", "IN FORCE (UTC)", "SETTINGS", "KEY", "CHANGE"), rows))
     if skipped:
         raise FindingsError(skipped)
 

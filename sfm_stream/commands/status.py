@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SILENT = 30.0
 """X sends something every 20 seconds: a connection from which nothing came for longer is in trouble."""
+RULES_SEEN = 900.0
+"""The rules at X are looked at every five minutes: not once in so many seconds is a finding."""
 _COLUMNS = ("PROGRAM", "STATE", "SINCE (UTC)", "LAST POST (UTC)", "TODAY", "MONTH", "COST", "FREE", "NOTE")
 
 
@@ -108,8 +110,31 @@ def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool, 
         silence = (now - live.last_byte).total_seconds() if live.last_byte else 0.0
         if silence > SILENT:
             return "silent", f"nothing has come for {table.duration(silence)}", False
+        if fault := _rules_fault(stream, live, now):
+            return "connected", fault, False
         return "connected", live.detail, True
     return live.state, live.detail, False
+
+
+def _rules_fault(stream: Stream, live: Status, now: datetime) -> str:
+    """What is wrong with the rules at X, by what the settings ask for now; empty where nothing is."""
+    from sfm_stream.rules.compiler import compile_rules
+    from sfm_stream.rules.packing import digest
+    from sfm_stream.settings.model import SAMPLE
+
+    if stream.kind == SAMPLE:
+        return ""
+    why = f": {'; '.join(live.rules_fault.splitlines())}" if live.rules_fault else ""
+    if live.rules_checked is None:
+        return f"its rules at X have not been seen yet{why}"
+    wanted = digest(compile_rules(stream))
+    if wanted != live.rules_wanted:
+        return "it does not run with the rules of its settings yet: if that lasts, deploy again"
+    if wanted != live.rules_live:
+        missing = f"{live.rules_missing} missing" if live.rules_missing else "more than are wanted"
+        return f"X does not hold its rules ({missing}){why}"
+    age = (now - live.rules_checked).total_seconds()
+    return f"its rules at X were last seen {table.duration(age)} ago{why}" if age > RULES_SEEN else ""
 
 
 def _row(each: Report) -> tuple[object, ...]:

@@ -109,6 +109,14 @@ class Torn(Entry, frozen=True, kw_only=True):
     bytes: Count
 
 
+class Shortage(Entry, frozen=True, kw_only=True):
+    """Rules that X held are missing there, or (0) none is any more."""
+
+    missing: Count
+    cause: str = ""
+    since: clock.Time | None = None
+
+
 class Itself(Entry, frozen=True, kw_only=True):
     """What became of the journal itself."""
 
@@ -128,6 +136,7 @@ KINDS: dict[str, type[Entry]] = {
     "salvage": Salvage,
     "overflow": Overflow,
     "torn": Torn,
+    "shortage": Shortage,
     "journal": Itself,
 }
 

@@ -1,4 +1,4 @@
-"""What a program's journal says of the times without a connection: each gap with its cause, and the coverage."""
+"""What a program's journal says of what is missing: each gap with its cause, each loss, and the coverage."""
 
 from __future__ import annotations
 
@@ -31,17 +31,21 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
-    """Posts that arrived and are in no file, or entries that are in no journal.
+    """Posts that arrived and are in no file, entries that are in no journal, or rules that X did not match for a time.
 
     Attributes:
         time: Since when, as far as it is known.
         what: In words.
         posts: How many; None where that is not known.
+        rules: The most rules that X lacked at a time.
+        end: When X had them again; None while it lacks them.
     """
 
     time: datetime
     what: str
-    posts: int | None
+    posts: int | None = None
+    rules: int = 0
+    end: datetime | None = None
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,8 @@ def coverage(
             first = first or entry.time
         elif isinstance(entry, entries.Gap):
             gaps.append(_gap(entry))
+        elif isinstance(entry, entries.Shortage):
+            _extend_shortage(losses, entry)
         elif (loss := _loss(entry)) is not None:
             losses.append(loss)
     unreadable = journal.skipped - earlier
@@ -106,7 +112,7 @@ def coverage(
         seconds = max(0.0, (now - outage.start).total_seconds())
         gaps.append(Gap(start=outage.start, end=None, seconds=seconds, cause=outage.cause, planned=outage.planned))
     start = first if since is None or first is None else max(first, since)
-    losses = [loss for loss in losses if since is None or loss.time >= since]
+    losses = [loss for loss in losses if since is None or (loss.end or (now if loss.rules else loss.time)) >= since]
     if start is None:
         return Coverage(
             program=program,
@@ -146,6 +152,17 @@ def _gap(entry: entries.Gap) -> Gap:
         planned=entry.planned,
         backfill_minutes=entry.backfill_minutes,
     )
+
+
+def _extend_shortage(losses: list[Loss], entry: entries.Shortage) -> None:
+    """Begins a loss of rules, or goes on with or ends the one that lasts."""
+    last = next((index for index, loss in enumerate(losses) if loss.rules and loss.end is None), None)
+    if last is not None:
+        rules, end = max(losses[last].rules, entry.missing), None if entry.missing else entry.time
+        losses[last] = msgspec.structs.replace(losses[last], rules=rules, end=end)
+    elif entry.missing:
+        what = f"rules missing at X: {entry.cause}"
+        losses.append(Loss(time=entry.since or entry.time, what=what, rules=entry.missing))
 
 
 def _loss(entry: entries.Entry) -> Loss | None:

@@ -1,9 +1,11 @@
-"""Every version of a stream's settings, with the time it took effect: what had been asked for when a file was made.
+"""Every version of a stream's settings: what had been asked for when a file was made, and since when it held at X.
 
 A capture program records its settings when it starts and when it re-reads them. Each
-line of ``<state dir>/history/<program>.jsonl`` is one version::
+line of ``<state dir>/history/<program>.jsonl`` is one version, or the time at which X
+first held the rules of the last one::
 
     {"time": "2026-11-24T20:13:00.123Z", "sha256": "…", "settings": {…}}
+    {"time": "2026-11-24T20:13:01.456Z", "sha256": "…", "in_force": true}
 
 `sha256` is that of the settings file's bytes, as the live status names them too. The
 settings never hold the secret, only the credential's name.
@@ -15,7 +17,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,19 +41,35 @@ class Version(msgspec.Struct, frozen=True):
     """One version of a stream's settings.
 
     Attributes:
-        time: When it took effect (UTC).
+        time: When it was asked for: the program read it (UTC).
         sha256: Of the settings file's bytes, in hex.
         settings: What the file held.
+        in_force: When X was first seen to hold its rules; None where it was not, or where that was not recorded.
     """
 
     time: clock.Time
     sha256: str
     settings: dict[str, Any]
+    in_force: datetime | None = None
 
     def __post_init__(self) -> None:
         clock.check(self.time)
         if not _is_flat(self.settings, DEPTH):
             raise ValueError(f"no settings are nested deeper than {DEPTH} levels")
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A version, or that the last one is in force."""
+
+    time: clock.Time
+    sha256: str
+    settings: dict[str, Any] | None = None
+    in_force: bool = False
+
+    def __post_init__(self) -> None:
+        clock.check(self.time)
+        if self.settings is None and not self.in_force:
+            raise ValueError("neither a version nor the time of one")
 
 
 class Versions(list[Version]):
@@ -96,7 +114,7 @@ def history_path(state_dir: Path, program: str) -> Path:
 
 
 def record(state_dir: Path, program: str, raw: bytes, now: datetime | None = None) -> bool:
-    """Keeps the settings `raw` as the version in effect from now on, unless they are the last recorded one.
+    """Keeps the settings `raw` as the version asked for from now on, unless they are the last recorded one.
 
     Args:
         state_dir: The state directory.
@@ -111,7 +129,6 @@ def record(state_dir: Path, program: str, raw: bytes, now: datetime | None = Non
         ConfigError: `raw` is no JSON object.
         StorageError: The history cannot be written.
     """
-    path = history_path(state_dir, program)
     digest = hashlib.sha256(raw).hexdigest()
     try:
         settings = msgspec.json.decode(raw, type=dict[str, Any])
@@ -122,13 +139,36 @@ def record(state_dir: Path, program: str, raw: bytes, now: datetime | None = Non
         version = Version(time=now or clock.now(), sha256=digest, settings=settings)
     except ValueError as error:
         raise ConfigError(f"the settings of {program}: {error}") from error
+    line = _Line(time=version.time, sha256=digest, settings=settings)
+    return _record(state_dir, program, line, unless=lambda known: bool(known) and known[-1].sha256 == digest)
+
+
+def record_in_force(state_dir: Path, program: str, sha256: str, time: datetime | None = None) -> bool:
+    """Keeps that X was first seen at `time` to hold the rules of the last version, if that is `sha256`.
+
+    Returns:
+        Whether that was not recorded before.
+
+    Raises:
+        StorageError: The history cannot be written.
+    """
+    line = _Line(time=time or clock.now(), sha256=sha256, in_force=True)
+    return _record(
+        state_dir,
+        program,
+        line,
+        unless=lambda known: not known or known[-1].sha256 != sha256 or known[-1].in_force is not None,
+    )
+
+
+def _record(state_dir: Path, program: str, line: _Line, unless: Callable[[Versions], bool]) -> bool:
+    path = history_path(state_dir, program)
     try:
         if os.path.lexists(path) and not reading.is_regular(path):
             log.warning("%s is no regular file: it is now %s, and the history begins anew", path, set_aside(path).name)
-        known = _read(path)
-        if known and known[-1].sha256 == digest:
+        if unless(_read(path)):
             return False
-        _append(path, msgspec.json.encode(version) + b"\n")
+        _append(path, msgspec.json.encode(line) + b"\n")
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
     return True
@@ -150,13 +190,19 @@ def versions(state_dir: Path, program: str) -> Versions:
 
 
 def during(known: Sequence[Version], start: datetime, end: datetime) -> list[Version]:
-    """The versions that held from `start` to `end`: the one in effect at `start`, and each that came after it.
+    """The versions of a time: the one that X held at `start`, and each that was asked for since, up to `end`.
 
     File names tell the time to the second only, so a version of the same second counts as in effect.
     """
-    before = [version for version in known if version.time.replace(microsecond=0) <= start]
-    after = [version for version in known if version.time.replace(microsecond=0) > start and version.time <= end]
-    return before[-1:] + after
+    recorded = next((index for index, version in enumerate(known) if version.in_force), len(known))
+    held = -1
+    for index, version in enumerate(known):
+        # Before it was recorded when versions came into force, they are taken to have done so when they were asked for.
+        since = version.in_force or (version.time if index < recorded else None)
+        if since is not None and since.replace(microsecond=0) <= start:
+            held = index
+    asked = [index for index, version in enumerate(known) if index > held and version.time <= end]
+    return [known[index] for index in ([held] if held >= 0 else []) + asked]
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
@@ -170,17 +216,24 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 
 
 def _read(path: Path) -> Versions:
-    """In the order in which they were recorded."""
+    """In the order in which they were recorded, each with the time at which it came into force."""
     known = Versions()
     try:
-        for line in reading.lines(path):
+        for text in reading.lines(path):
             try:
-                known.append(msgspec.json.decode(line, type=Version))
+                _take(known, msgspec.json.decode(text, type=_Line))
             except reading.DAMAGE:
-                known.skipped += bool(line)  # an empty one stands where a crash cut another short
+                known.skipped += bool(text)  # an empty one stands where a crash cut another short
     except FileNotFoundError:
         pass
     return known
+
+
+def _take(known: Versions, line: _Line) -> None:
+    if line.settings is not None:
+        known.append(Version(time=line.time, sha256=line.sha256, settings=line.settings))
+    elif known and known[-1].sha256 == line.sha256 and known[-1].in_force is None:
+        known[-1] = msgspec.structs.replace(known[-1], in_force=line.time)
 
 
 def _append(path: Path, line: bytes) -> None:

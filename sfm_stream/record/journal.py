@@ -13,6 +13,7 @@ disconnect   reason, planned, last_byte, seconds (that the connection held), pos
 gap          start, end, seconds, cause, planned, attempts, backfill_minutes
 rotate       file, posts, bytes, first_id, last_id, first_time, last_time, sha256, duplicates
 rules        by, added, removed, kept (numbers), and the rules that were added and removed
+shortage     missing: rules that X held, that are still wanted and not there; 0 ends it. cause, since
 foreign      rules of the app that are not this filter's: what they match arrives, too
 message      text: a line of the stream that is no post
 overflow     posts, bytes, first_time, last_time: arrived and dropped, the writer being too slow

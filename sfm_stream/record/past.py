@@ -40,6 +40,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         rebooted: Whether the machine went down since: what was written shortly before may not be on the disk.
         skipped: Entries of the journal that are damaged; what they said is not in this.
         told: How many of them the journal says it has.
+        rules_missing: So many rules that X had held were last known to be missing there.
     """
 
     outage: Outage | None = None
@@ -48,6 +49,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     rebooted: bool = False
     skipped: int = 0
     told: int = 0
+    rules_missing: int = 0
 
 
 def boot() -> str | None:
@@ -68,6 +70,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     refused = "not connected"
     last_boot: str | None = None
     lost: datetime | None = None
+    rules_missing = 0
     connects: deque[datetime] = deque(maxlen=CONNECTS)
     told = 0
     read = journal.read(journal.journal_path(state_dir, program))
@@ -77,6 +80,8 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
                 last_boot = entry.boot
             case entries.Itself(skipped=int(count)):
                 told = count
+            case entries.Shortage():
+                rules_missing = entry.missing
         if isinstance(entry, entries.Connect):
             connected_at, outage, lost = entry.server_time or entry.time, None, None
             connects.append(entry.time)
@@ -104,6 +109,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
         rebooted=last_boot is not None and last_boot != boot(),
         skipped=read.skipped,
         told=told,
+        rules_missing=rules_missing,
     )
 
 

@@ -31,6 +31,12 @@ class Status(msgspec.Struct, kw_only=True):
         detail: Why, in words.
         settings: sha256 of the settings file that it runs with.
         credential: The name of its credential.
+        rules_wanted: Names what the rules of the settings match: `sfm_stream.rules.packing.digest`; empty for a stream
+            without rules.
+        rules_live: The same of the rules that X was last seen to hold.
+        rules_checked: When they were seen.
+        rules_missing: Wanted rules that X did not hold then.
+        rules_fault: Why the two differ or could not be compared, in X's own words where it refused a rule.
         connected_since: When the present connection was made.
         last_byte: When anything last arrived, keep-alives included.
         last_post: When a post last arrived.
@@ -55,6 +61,11 @@ class Status(msgspec.Struct, kw_only=True):
     detail: str = ""
     settings: str = ""
     credential: str = ""
+    rules_wanted: str = ""
+    rules_live: str = ""
+    rules_checked: clock.Time | None = None
+    rules_missing: int = 0
+    rules_fault: str = ""
     connected_since: clock.Time | None = None
     last_byte: clock.Time | None = None
     last_post: clock.Time | None = None
@@ -74,7 +85,9 @@ class Status(msgspec.Struct, kw_only=True):
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        clock.check(self.since, self.connected_since, self.last_byte, self.last_post, self.unwritten)
+        clock.check(
+            *(self.since, self.rules_checked, self.connected_since, self.last_byte, self.last_post, self.unwritten)
+        )
 
 
 def status_path(state_dir: Path, program: str) -> Path:

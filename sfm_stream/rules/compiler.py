@@ -81,7 +81,7 @@ def compile_rule(rule: Rule, length: int) -> list[str]:
         if len(query) > length:
             raise TooLongError(query)
         return [query]
-    return list(_pack(dict.fromkeys(alternatives(rule)), length))
+    return list(pack(dict.fromkeys(alternatives(rule)), length))
 
 
 def alternatives(rule: Rule) -> Iterator[str]:
@@ -127,8 +127,12 @@ def quote(word: str) -> str:
     return word if plain and word.lower() not in _RESERVED else f'"{word}"'
 
 
-def _pack(items: Iterable[str], length: int) -> Iterator[str]:
-    """Joins alternatives with OR into as few texts as their order allows, none over `length`."""
+def pack(items: Iterable[str], length: int) -> Iterator[str]:
+    """Joins alternatives with OR into as few queries as their order allows, none over `length`.
+
+    Raises:
+        TooLongError: One of them is longer by itself.
+    """
     text = ""
     for item in items:
         if len(item) > length:

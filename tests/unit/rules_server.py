@@ -23,10 +23,15 @@ class App:
         self.connections: list[dict[str, Any]] = []
         self.asked: list[tuple[str, str, Any]] = []
         self.headers: list[dict[str, str]] = []
-        self.answers: list[tuple[int, Any]] = []
+        self.answers: list[tuple[int, Any] | None] = []
+        """In place of its own, in this order; None for its own."""
         self.invalid: set[str] = set()
+        self.invalid_later: set[str] = set()
+        """Values that a dry run takes."""
+        self.cap = 1000
+        self.rate_limit: dict[str, str] = {}
+        self.broken: Exception | None = None
         self.page = 1000
-        self.changed = threading.Event()
         self._next = 0
 
     def add(self, value: str, tag: str) -> None:
@@ -37,11 +42,15 @@ class App:
         return {(rule["value"], rule["tag"]) for rule in self.rules.values()}
 
     def client(self) -> Client:
+        if self.broken:
+            raise self.broken
         return Client(Secret("token"), self.url)
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        if self.answers:
-            return self.answers.pop(0)
+        if self.answers and (answer := self.answers.pop(0)):
+            return answer
+        if path.endswith("/counts"):
+            return 200, {"data": {"cap_per_client_app": str(self.cap)}}
         if path == "/oauth2/token":
             return 200, {"token_type": "bearer", "access_token": "fetched"}
         if path == "/2/connections":
@@ -51,27 +60,31 @@ class App:
             rules = list(self.rules.values())[start : start + self.page]
             more = start + self.page < len(self.rules)
             return 200, {"data": rules, "meta": {"next_token": str(start + self.page)} if more else {}}
-        return self._change(body)
+        return self._change(body, dry=query.get("dry_run") == ["true"])
 
     def _connections(self, method: str, body: Any) -> tuple[int, Any]:
         if method == "DELETE":
             self.connections = [each for each in self.connections if each["id"] not in body["uuids"]]
         return 200, {"data": self.connections} if self.connections else {"meta": {}}
 
-    def _change(self, body: Any) -> tuple[int, Any]:
-        problems = []
+    def _change(self, body: Any, *, dry: bool) -> tuple[int, Any]:
+        problems: list[dict[str, Any]] = []
+        new: list[dict[str, str]] = []
         for identity in body.get("delete", {}).get("ids", []):
             del self.rules[identity]
         for rule in body.get("add", []):
-            if rule["value"] in self.invalid:
+            if rule["value"] in self.invalid or (not dry and rule["value"] in self.invalid_later):
                 problems.append(
                     {"title": "UnprocessableEntity", "value": rule["value"], "details": ["no such operator"]}
                 )
             elif rule["value"] in {held["value"] for held in self.rules.values()}:
                 problems.append({"title": "DuplicateRule", "value": rule["value"], "id": "1"})
             else:
-                self.add(rule["value"], rule["tag"])
-        self.changed.set()
+                new.append(rule)
+        if new and len(self.rules) + len(new) > self.cap:
+            return 422, {"title": "RulesCapExceeded", "detail": "too many"}
+        for rule in () if dry else new:
+            self.add(rule["value"], rule["tag"])
         return 201, {"meta": {}, **({"errors": problems} if problems else {})}
 
 
@@ -92,6 +105,8 @@ def serving(app: App) -> Iterator[App]:
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            for name, value in app.rate_limit.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

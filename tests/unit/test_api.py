@@ -170,7 +170,7 @@ def test_a_rule_that_x_holds_already_is_no_fault(app: App) -> None:
 def test_rules_that_x_refuses_altogether_stop_the_program(app: App, status: int) -> None:
     """More than the app may hold, say; in X's words."""
     app.answers = [(status, {"title": "RulesCapExceeded", "detail": "You have exceeded the number of rules"})]
-    with pytest.raises(RulesRefusedError, match="X refused 1 rules: RulesCapExceeded: You have exceeded"):
+    with pytest.raises(RulesRefusedError, match="X refused the rules: RulesCapExceeded: You have exceeded"):
         api.change_rules(app.client(), Add(rules(1)))
 
 

@@ -143,3 +143,24 @@ def test_coverage_and_gaps_add_up_to_the_whole(moments: list[float], since: floa
     whole = (found.end - found.start).total_seconds()
     assert 0 <= found.connected <= 1
     assert found.connected * whole + missing == pytest.approx(whole, abs=0.01)
+
+
+def test_a_time_with_fewer_rules_is_a_loss_from_the_first_entry_to_the_one_that_has_none_missing() -> None:
+    """With the most that were missing at a time; `since` where they may have been missing for longer."""
+    found = reckon(
+        entry(0, "connect"),
+        entry(10, "shortage", missing=3, cause="no room"),
+        entry(11, "shortage", missing=5),
+        entry(12, "shortage", missing=0),
+        entry(50, "shortage", missing=1, cause="gone", since=clock.text(at(45))),
+    )
+    assert [(loss.time, loss.end, loss.rules, loss.posts) for loss in found.losses] == [
+        (at(10), at(12), 5, None),
+        (at(45), None, 1, None),
+    ]
+    assert found.losses[0].what == "rules missing at X: no room"
+    assert [loss.rules for loss in reckon(entry(0, "connect"), *SHORT, since=11).losses] == [3]
+    assert reckon(entry(0, "connect"), *SHORT, since=13).losses == ()
+
+
+SHORT = (entry(10, "shortage", missing=3, cause="no room"), entry(12, "shortage", missing=0))

@@ -76,6 +76,25 @@ def test_the_table_shows_coverage_and_each_gap_with_its_cause(host: Host) -> Non
     del lock
 
 
+def test_a_time_with_fewer_rules_is_a_loss_with_start_end_and_number(host: Host) -> None:
+    """One that lasts ends now; both make the exit code."""
+    host.happened(STORMS, 100, "connect")
+    host.happened(STORMS, 90, "shortage", missing=25, cause="X has no room")
+    host.happened(STORMS, 80, "shortage", missing=0)
+    host.happened(STORMS, 70, "shortage", missing=1, cause="gone at X")
+    lock = Lock(host.path, STORMS)
+    done = host.run()
+    assert done.returncode == 3
+    over, lasting = (line.split() for line in done.stdout.splitlines()[-2:])
+    assert (over[1:5], lasting[1:5]) == (
+        [*clock.text(host.ago(90))[:19].split("T"), *clock.text(host.ago(80))[:19].split("T")],
+        [*clock.text(host.ago(70))[:19].split("T"), "now", "1"],
+    )
+    assert " ".join(over[5:]) == "25 rules loss rules missing at X: X has no room"
+    assert " ".join(lasting[4:]) == "1 rule loss rules missing at X: gone at X"
+    del lock
+
+
 def test_only_planned_gaps_are_no_finding(host: Host) -> None:
     """A stop that was asked for is not worth an alarm."""
     host.happened("streamsample", 100, "connect")

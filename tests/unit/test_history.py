@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -90,6 +91,29 @@ def test_what_lies_in_the_place_of_a_history_is_set_aside(tmp_path: Path) -> Non
     assert path.with_name(f"{path.name}.damaged").is_fifo()
 
 
+def test_a_version_came_into_force_when_x_was_first_seen_to_hold_it(tmp_path: Path) -> None:
+    """Apart from when it was asked for; a version that X refused never did."""
+    first, second, third = (hashlib.sha256(settings(save_interval=n)).hexdigest() for n in (1, 2, 3))
+    assert not history.record_in_force(tmp_path, PROGRAM, first), "nothing was asked for"
+    history.record(tmp_path, PROGRAM, settings(save_interval=1), START)
+    assert history.record_in_force(tmp_path, PROGRAM, first, START + timedelta(seconds=2))
+    assert not history.record_in_force(tmp_path, PROGRAM, first, START + timedelta(seconds=9)), "it was already"
+    history.record(tmp_path, PROGRAM, settings(save_interval=2), START + timedelta(minutes=1))
+    assert not history.record_in_force(tmp_path, PROGRAM, first), "it is not what was last asked for"
+    history.record(tmp_path, PROGRAM, settings(save_interval=3), START + timedelta(minutes=2))
+    assert history.record_in_force(tmp_path, PROGRAM, third, START + timedelta(minutes=3))
+    known = history.versions(tmp_path, PROGRAM)
+    assert [version.in_force for version in known] == [
+        START + timedelta(seconds=2),
+        None,
+        START + timedelta(minutes=3),
+    ]
+    assert [version.sha256 for version in known] == [first, second, third]
+    at = [START + timedelta(seconds=seconds) for seconds in (1, 30, 90, 150, 181)]
+    held = [[version.settings["save_interval"] for version in history.during(known, time, time)] for time in at]
+    assert held == [[1], [1], [1, 2], [1, 2, 3], [3]]
+
+
 def test_a_secret_is_never_kept(tmp_path: Path) -> None:
     """Even where somebody wrote it into the settings by mistake."""
     history.record(tmp_path, PROGRAM, settings(bearer_token="AAAA"))
@@ -161,7 +185,7 @@ def test_the_command_shows_versions_and_what_held_for_a_file(tmp_path: Path) -> 
     history.record(tmp_path, PROGRAM, settings(save_interval=300), START)
     both = run("storms", "--state-dir", tmp_path)
     assert both.returncode == 0, both.stderr
-    assert both.stdout.startswith("twitterfilter-storms: 2 versions\nSINCE (UTC)")
+    assert both.stdout.startswith("twitterfilter-storms: 2 versions\nSINCE (UTC)          IN FORCE (UTC)")
     assert "2026-11-24 20:15:00" in both.stdout
     assert "900 → 300" in both.stdout
     earlier = run("--file", f"some/where/{PROGRAM}-2026-11-24T20-14-00Z.jsonl.gz", "--state-dir", tmp_path, "--json")

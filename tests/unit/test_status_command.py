@@ -13,16 +13,22 @@ import msgspec
 import pytest
 
 from sfm_stream import clock
-from sfm_stream.commands.status import SILENT, Report, report
+from sfm_stream.commands.status import RULES_SEEN, SILENT, Report, report
 from sfm_stream.record.status import Lock, Status, status_path, write
+from sfm_stream.rules.compiler import compile_rules
+from sfm_stream.rules.packing import digest
 from sfm_stream.settings.model import Rule, Stream
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
 
 
+RULES = digest(compile_rules(STREAM))
+
+
 def live(state: str, **changes: object) -> Status:
-    status = Status(program=STREAM.program, pid=7, since=NOON, state=state, last_byte=NOON)
+    held = {"rules_wanted": RULES, "rules_live": RULES, "rules_checked": changes.get("since", NOON)}
+    status = Status(program=STREAM.program, pid=7, since=NOON, state=state, last_byte=NOON, **held)  # type: ignore[arg-type]
     return msgspec.structs.replace(status, **changes)
 
 
@@ -42,6 +48,43 @@ def test_a_connection_from_which_nothing_comes_is_not_well() -> None:
     found = judged(live("connected"), alive=True, later=SILENT + 1)
     assert (found.state, found.well) == ("silent", False)
     assert found.note == "nothing has come for 31 s"
+
+
+@pytest.mark.parametrize(
+    ("rules", "note"),
+    [
+        (
+            {
+                "rules_live": "other",
+                "rules_missing": 2,
+                "rules_fault": "X refused the rule 'a b'\nX refused the rule 'c'",
+            },
+            "X does not hold its rules (2 missing): X refused the rule 'a b'; X refused the rule 'c'",
+        ),
+        ({"rules_live": "other"}, "X does not hold its rules (more than are wanted)"),
+        ({"rules_checked": None}, "its rules at X have not been seen yet"),
+        ({"rules_checked": None, "rules_fault": "HTTP 503"}, "its rules at X have not been seen yet: HTTP 503"),
+        (
+            {"rules_checked": NOON - timedelta(seconds=RULES_SEEN + 1), "rules_fault": "HTTP 429"},
+            "its rules at X were last seen 15 min 1 s ago: HTTP 429",
+        ),
+        (
+            {"rules_wanted": "older", "rules_live": "older"},
+            "it does not run with the rules of its settings yet: if that lasts, deploy again",
+        ),
+    ],
+)
+def test_a_connected_stream_whose_rules_x_does_not_hold_is_not_well(rules: dict[str, object], note: str) -> None:
+    """Nor one whose rules at X were not seen lately: both come with X's own words."""
+    found = judged(live("connected", **rules), alive=True)
+    assert (found.state, found.note, found.well) == ("connected", note, False)
+
+
+def test_the_sample_stream_needs_no_rules() -> None:
+    """It has none."""
+    stream = Stream(kind="streamsample", name="streamsample", credential="lab")
+    status = Status(program=stream.program, pid=7, since=NOON, state="connected", last_byte=NOON)
+    assert report(stream, status, NOON, alive=True).well
 
 
 @pytest.mark.parametrize("state", ["starting", "connecting", "waiting", "budget", "disk"])
