@@ -13,6 +13,7 @@ import msgspec
 from sfm_stream.rules.trial import lines
 from sfm_stream.simulator.generator import Draft, Generator
 from sfm_stream.simulator.ids import Ids
+from sfm_stream.simulator.texts import Json
 
 TICK = 0.02
 """Seconds between two offers at high rates."""
@@ -55,6 +56,11 @@ class Firehose:
         self._recent: deque[Item] = deque(maxlen=_RECENT)
         self.takers: set[Taker] = set()
         self.made = 0
+
+    @property
+    def users(self) -> list[Json]:
+        """Everybody who posts."""
+        return self._generator.users
 
     def recent(self, seconds: float) -> list[Item]:
         """The posts of the last seconds."""

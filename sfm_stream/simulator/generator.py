@@ -54,6 +54,11 @@ class Generator:
         self._pool: list[Draft] = []
         self._count = 0
 
+    @property
+    def users(self) -> list[Json]:
+        """Everybody who posts."""
+        return self._users
+
     def next(self) -> Draft:
         """The next draft, without end."""
         self._count += 1

@@ -134,6 +134,19 @@ def invalid_rule(value: str, details: str) -> Json:
     return {"value": value, "details": [details], **problem}
 
 
+def unknown_user(name: str) -> Json:
+    """X's complaint about the name of nobody."""
+    return {
+        "value": name,
+        "detail": f"Could not find user with usernames: [{name}].",
+        "title": "Not Found Error",
+        "resource_type": "user",
+        "parameter": "usernames",
+        "resource_id": name,
+        "type": f"{TYPES}resource-not-found",
+    }
+
+
 def duplicate_rule(value: str, rule_id: str) -> Json:
     """X's complaint about a rule that it holds already."""
     problem = {"title": "DuplicateRule", "type": f"{TYPES}duplicate-rules", "detail": "The rule exists already."}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import msgspec
 
 from sfm_stream.simulator.apps import App
 from sfm_stream.simulator.ids import stamp
-from sfm_stream.simulator.problems import PROBLEMS, TYPES, Json, invalid_request
+from sfm_stream.simulator.problems import PROBLEMS, TYPES, Json, invalid_request, unknown_user
 
 _ENDED = "ended for the client"
 
@@ -139,6 +140,22 @@ def count_rules(app: App, project: list[App]) -> Answer:
         "all_project_client_apps": [{"client_app_id": each.id, "rule_count": len(each.rules)} for each in project],
     }
     return 200, {"data": data}
+
+
+def find_users(users: Mapping[str, Json], parameters: Mapping[str, str]) -> Answer:
+    """GET users/by: accounts by name; `users` are those that there are, by their names in small letters."""
+    names = parameters.get("usernames", "").split(",")
+    if len(names) > 100:
+        raise BadRequest("`usernames` must hold 1 to 100 names.", "usernames", len(names))
+    for name in names:
+        if not re.fullmatch(r"\w{1,15}", name, re.ASCII):
+            message = f"The `usernames` query parameter value [{name}] does not match ^[A-Za-z0-9_]{{1,15}}$"
+            raise BadRequest(message, "usernames", name)
+    found = [users[name.lower()] for name in dict.fromkeys(names) if name.lower() in users]
+    body: Json = {"data": [{key: user[key] for key in ("id", "name", "username")} for user in found]} if found else {}
+    if missing := [name for name in dict.fromkeys(names) if name.lower() not in users]:
+        body["errors"] = [unknown_user(name) for name in missing]
+    return 200, body
 
 
 def list_connections(app: App, parameters: Mapping[str, str]) -> Answer:

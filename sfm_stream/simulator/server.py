@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 
 import msgspec
 from aiohttp import web
@@ -78,6 +79,7 @@ class Simulator:
             ("DELETE", "/2/connections", "connections", 25, self._end_listed),
             ("DELETE", "/2/connections/{endpoint}", "connections", 25, self._end_endpoint),
             ("GET", "/2/usage/tweets", "usage", 50, self._usage),
+            ("GET", "/2/users/by", "users", 300, self._find_users),
         ):
             # A simulator told to allow many connects is for a test that asks often.
             often = max(limit, limits.connects) if limits.connects > Limits().connects else limit
@@ -257,6 +259,22 @@ class Simulator:
 
     async def _usage(self, app: App, request: web.Request) -> tuple[int, Json]:
         return rest.show_usage(app, request.query)
+
+    async def _find_users(self, _: App, request: web.Request) -> tuple[int, Json]:
+        return rest.find_users(self._users, request.query)
+
+    @cached_property
+    def _users(self) -> dict[str, Json]:
+        """The accounts that there are, by their names in small letters; of recorded posts, as each name first occurs."""
+        recorded = self._options.recorded
+        users = self._firehose.users
+        if recorded is not None:
+            users = [user for item in recorded for user in item.draft.post.users.values()]
+        named: dict[str, Json] = {}
+        for user in users:
+            if "username" in user:
+                named.setdefault(user["username"].lower(), {"name": user["username"], **user})
+        return named
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         """A bearer token for a consumer key and secret."""

@@ -21,7 +21,7 @@ ROOTS = (
     *("StreamPostsResponse", "StreamPostsSampleResponse", "GetRulesResponse", "UpdateRulesRequest"),
     *("UpdateRulesResponse", "GetRuleCountsResponse", "GetConnectionHistoryResponse", "GetUsageResponse"),
     *("DeleteConnectionsByUuidsResponse", "DeleteConnectionsByEndpointResponse", "DeleteAllConnectionsResponse"),
-    *("Problem", "Error"),
+    *("GetUsersByUsernamesResponse", "Problem", "Error"),
 )
 WIRE_NAMES = {
     "Post": {

@@ -197,6 +197,16 @@ def test_each_post_counts_as_usage(x: EmbeddedX) -> None:
     assert int(usage.json()["data"]["project_usage"]) == sent >= 30
 
 
+def test_accounts_are_found_by_name(x: EmbeddedX) -> None:
+    """In capitals or not; who is not there is named as X names it."""
+    answer = x.call("GET", "/2/users/by", params={"usernames": "nws,NHC_Atlantic,Nobody_Here"}).json()
+    check("GetUsersByUsernamesResponse", answer)
+    assert [user["username"] for user in answer["data"]] == ["NWS", "NHC_Atlantic"]
+    assert [error["value"] for error in answer["errors"]] == ["Nobody_Here"]
+    assert x.call("GET", "/2/users/by", params={"usernames": "no-name"}).status_code == 400
+    assert x.call("GET", "/2/users/by", params={"usernames": ",".join(["a"] * 101)}).status_code == 400
+
+
 # --- Rules -----------------------------------------------------------------------------------------------------------
 
 
