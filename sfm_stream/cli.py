@@ -183,6 +183,17 @@ def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     click.echo(report(trial(((rule.tag, rule.value) for rule in compile_rules(stream)), posts)))
 
 
+@rules.command("resolve")
+@click.option("--ask/--known-only", default=True, help="Whether X is asked for those that the host does not know.")
+@config_dir_option
+def rules_resolve(ask: bool, config_dir: Path) -> None:
+    """Print the ids of accounts followed by name: for deployments, which give the settings to be as a JSON list."""
+    from sfm_stream.commands.resolve import resolve
+
+    declared = sys.stdin.buffer.read()
+    click.echo(json_text(resolve(declared, config_dir, ask=ask)))
+
+
 def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
     from sfm_stream.settings.config import read_stream, stream_path
     from sfm_stream.settings.faults import nearest

@@ -14,8 +14,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+import msgspec
+
 from sfm_stream import clock
 from sfm_stream.capture import api
+from sfm_stream.capture.accounts import AccountWatch
 from sfm_stream.capture.answers import Kind, Refusal, seconds_until
 from sfm_stream.capture.backoff import Backoff
 from sfm_stream.capture.client import Client, Dropped, End, Refused
@@ -68,9 +71,12 @@ class Connection(threading.Thread):
         self.detail = ""
         self.connected_since: datetime | None = None
         self.last_byte: datetime | None = None
+        self.sighting = ""
+        """What was last seen of accounts that have lost the names under which they are followed."""
         self.left: int | None = None
         """Posts that may still be taken; the connection ends with the last of them."""
         self._stream = stream
+        self._accounts = AccountWatch(stream.accounts)
         self._credential = credential
         self._receive = receive
         self._journal = journal
@@ -138,6 +144,7 @@ class Connection(threading.Thread):
 
     def update(self, stream: Stream) -> None:
         """Takes up other rules, without dropping the connection."""
+        self._accounts, self.sighting = AccountWatch(stream.accounts), ""
         if self._rules is not None:
             self._rules.ask_for(stream)
 
@@ -251,6 +258,10 @@ class Connection(threading.Thread):
     def _take(self, line: bytes, post: str) -> None:
         self._posts += 1
         self._receive(line, post)
+        for sighting in self._accounts.look(line):
+            self.sighting = str(sighting)
+            log.warning("%s", sighting)
+            self._journal.write("account", post=post, **msgspec.structs.asdict(sighting))
         if self.left is not None:
             self.left -= 1
             if self.left <= 0:

@@ -303,6 +303,7 @@ class Recorder:
         live.state, live.detail, live.since = connection.state, connection.detail, connection.since
         live.connected_since = connection.connected_since
         live.last_byte = connection.last_byte or live.last_byte
+        live.account = connection.sighting
         self._write_status()
 
     def _note_rules(self, rules: RuleState | None) -> None:
@@ -350,7 +351,7 @@ class Recorder:
             log.error("settings not taken up: %s", error)
             self._journal.write("settings", fault=str(error))
             return
-        if msgspec.structs.replace(stream, rules=()) != msgspec.structs.replace(self._stream, rules=()):
+        if _besides_rules(stream) != _besides_rules(self._stream):
             log.warning("settings besides the rules have changed, too: they are taken up at the next start")
         self._record_settings()
         log.info("settings read again")
@@ -379,6 +380,10 @@ class Recorder:
         self._live.state, self._live.detail, self._live.since = "stopped", reason, clock.now()
         self._live.connected_since = None
         self._write_status()
+
+
+def _besides_rules(stream: Stream) -> Stream:
+    return msgspec.structs.replace(stream, rules=(), accounts={})
 
 
 def _storage_error(error: OSError, directory: Path) -> StorageError:

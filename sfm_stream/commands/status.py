@@ -112,7 +112,7 @@ def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool, 
             return "silent", f"nothing has come for {table.duration(silence)}", False
         if fault := _rules_fault(stream, live, now):
             return "connected", fault, False
-        return "connected", live.detail, True
+        return "connected", live.detail or live.account, True
     return live.state, live.detail, False
 
 

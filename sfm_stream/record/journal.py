@@ -15,6 +15,7 @@ rotate       file, posts, bytes, first_id, last_id, first_time, last_time, sha25
 rules        by, added, removed, kept (numbers), and the rules that were added and removed
 shortage     missing: rules that X held, that are still wanted and not there; 0 ends it. cause, since
 foreign      rules of the app that are not this filter's: what they match arrives, too
+account      post, name, id of its author, and the followed name or id that does not go with it: followed, followed_id
 message      text: a line of the stream that is no post
 overflow     posts, bytes, first_time, last_time: arrived and dropped, the writer being too slow
 torn         bytes: an incomplete last line of a connection

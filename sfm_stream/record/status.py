@@ -37,6 +37,7 @@ class Status(msgspec.Struct, kw_only=True):
         rules_checked: When they were seen.
         rules_missing: Wanted rules that X did not hold then.
         rules_fault: Why the two differ or could not be compared, in X's own words where it refused a rule.
+        account: An account that has lost the name under which it is followed, as last seen in a post.
         connected_since: When the present connection was made.
         last_byte: When anything last arrived, keep-alives included.
         last_post: When a post last arrived.
@@ -61,6 +62,7 @@ class Status(msgspec.Struct, kw_only=True):
     detail: str = ""
     settings: str = ""
     credential: str = ""
+    account: str = ""
     rules_wanted: str = ""
     rules_live: str = ""
     rules_checked: clock.Time | None = None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from sfm_stream.rules import advice
+from sfm_stream.rules import accounts, advice
 from sfm_stream.rules.compiler import TooLongError, alternatives, compile_rule, is_account, readable
 from sfm_stream.rules.operators import over_the_date_line
 from sfm_stream.rules.query import QueryError, parse
@@ -75,6 +75,13 @@ def stream_faults(stream: Stream, where: str, *, whole: bool = True) -> Iterator
     if not is_hidden(stream.credential):  # which no list of credentials has: that is the fault then
         yield from name_faults(stream.credential, f"{where}: credential")
     yield from field_faults(stream.fields, f"{where}: fields")
+    for name, identity in stream.accounts.items():
+        if not accounts.is_id(identity):
+            yield Fault(
+                where=f"{where}: accounts: {name}",
+                problem=f"found {show(identity)}",
+                fix="the numeric id of the account is needed: deploy again, which has X tell it",
+            )
     for key in ("data_dir", "state_dir"):
         if not getattr(stream, key).startswith("/"):
             yield Fault(

@@ -19,6 +19,7 @@ import msgspec
 
 from sfm_stream import reading
 from sfm_stream.errors import ConfigError
+from sfm_stream.rules.accounts import by_id
 from sfm_stream.settings.checks import credential_faults, stream_faults
 from sfm_stream.settings.faults import Fault, convert
 from sfm_stream.settings.model import Credential, Kind, Stream, program_name
@@ -39,12 +40,12 @@ def credential_path(config_dir: Path, name: str) -> Path:
 
 
 def read_stream(path: Path) -> Stream:
-    """The settings in `path`.
+    """The settings in `path`, with ids in place of the names of accounts that have been resolved.
 
     Raises:
         ConfigError: The file cannot be read, or any of it is wrong; one line for each fault.
     """
-    return _read(path, Stream, stream_faults)
+    return by_id(_read(path, Stream, lambda stream, where: stream_faults(by_id(stream), where)))
 
 
 def read_credential(path: Path) -> Credential:

@@ -96,6 +96,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         backfill_minutes: The most that X recovers after a gap for this account; 0 where it is not entitled to any.
         rule_length: The longest rule that X takes of this app, in characters.
         rule_count: The most rules that X takes of this app.
+        accounts: The ids of accounts followed by name, as a deployment had X resolve them: the name without @ and in
+            small letters, and the id.
     """
 
     kind: Kind
@@ -114,6 +116,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     rule_length: Positive = 1024
     rule_count: Positive = 1000
+    accounts: dict[str, str] = {}
 
     @property
     def program(self) -> str:

@@ -265,7 +265,7 @@ class Simulator:
 
     @cached_property
     def _users(self) -> dict[str, Json]:
-        """The accounts that there are, by their names in small letters; of recorded posts, as each name first occurs."""
+        """Those who post, by their names in small letters; in recorded posts, who had a name first."""
         recorded = self._options.recorded
         users = self._firehose.users
         if recorded is not None:

@@ -88,6 +88,29 @@ def test_recorded_posts_are_captured_byte_for_byte_when_they_match(tmp_path: Pat
     assert len(flat.splitlines()) == len(expected)
 
 
+def test_an_account_that_lost_its_name_is_followed_and_reported(tmp_path: Path) -> None:
+    """Two accounts swap their names: the posts of the followed one arrive all the same, and a person is told."""
+    authors = [("77", "NWS"), ("88", "Gale"), ("77", "Gale"), ("88", "NWS")]
+    lines = [
+        {
+            "data": {"id": str(10**18 + number), "text": "a storm" if number == 3 else "hello", "author_id": author},
+            "includes": {"users": [{"id": author, "username": name, "name": name}]},
+        }
+        for number, (author, name) in enumerate(authors)
+    ]
+    (tmp_path / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with simulator(tmp_path, "--posts", str(tmp_path / "posts.jsonl"), "--rate", "250") as x:
+        rules = [{"name": "people", "follow": ["NWS"]}, {"name": "words", "track": ["storm"]}]
+        program = Program(tmp_path / "host", x.url, rules=rules, accounts={"nws": "77"})
+        program.start()
+        wait_for(lambda: program.status().get("posts_today") == 3)
+        wait_for(lambda: "belongs to account 88" in program.status()["account"])
+        assert program.stop() == 0
+    assert [json.loads(line)["data"]["author_id"] for line in program.lines()] == ["77", "77", "88"]
+    told = [(entry["name"], entry["id"], entry["followed_id"]) for entry in program.journal("account")]
+    assert told == [("Gale", "77", "77"), ("NWS", "88", "77")]
+
+
 def record(path: Path) -> list[bytes]:
     """Posts with spacing and escapes that a parser would not give back, and words that the rules look for."""
     random_ = random.Random(7)

@@ -33,7 +33,7 @@ PLAY = """
 
 STAND_IN = """#!{python}
 import hashlib, json, os, pathlib, signal, sys, time
-if sys.argv[1] == "validate":
+if sys.argv[1] in ("validate", "rules"):
     from sfm_stream.cli import main
     main()
 here = pathlib.Path({here!r})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from sfm_stream.settings.config import read_stream
 from tests.roles.streams_host import TOKEN, Host, running_host
+from tests.support.simulator import simulator
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the roles give files to root, so only root can run them")
 RUNNING = {"twitterfilter-elections": "RUNNING", "twitterfilter-storms": "RUNNING"}
@@ -242,3 +246,34 @@ def test_streams_that_the_inventory_no_longer_declares_are_named_before_they_end
         said = output.index("what they captured stays: twitterfilter-asleep, twitterfilter-storms")
         assert said < output.index("Make the program files those of the active streams")
     assert "No longer in the inventory" not in host.deploy().ok().output
+
+
+def test_accounts_followed_by_name_are_looked_up_once_and_followed_by_id(host: Host, tmp_path: Path) -> None:
+    """X is asked for new names alone, by a deployment alone; both name and id stand in the settings."""
+    host.variables["sfm_resolve_accounts"] = True
+    host.filter("storms")["follow"] = ["NWS", "@nobody_there"]
+    settings = host.here / "etc/streams/twitterfilter-storms.json"
+    with simulator(tmp_path) as x:
+        host.variables["sfm_api_url"] = x.url
+        first = host.deploy().ok()
+        assert "@nobody_there: Could not find user" in first.output
+        written = json.loads(settings.read_text())
+        assert written["accounts"] == {"nws": "10000000"}
+        assert written["rules"][0]["follow"] == ["NWS", "@nobody_there"]
+        assert read_stream(settings).rules[0].follow == ("10000000", "@nobody_there")
+        host.filter("storms")["follow"] = ["NWS"]
+        assert host.deploy().ok().changed == 2
+        asked = len(x.ledger("answer"))
+        again = host.deploy().ok()
+        assert again.changed == 0
+        assert len(x.ledger("answer")) == asked
+        pids = host.pids()
+        host.filter("storms")["follow"] = ["NWS", "NHC_Atlantic"]
+        host.deploy("--check").ok()
+        assert len(x.ledger("answer")) == asked
+        host.deploy().ok()
+        assert set(json.loads(settings.read_text())["accounts"]) == {"nws", "nhc_atlantic"}
+        assert host.pids() == pids
+    host.variables["sfm_resolve_accounts"] = False
+    assert host.deploy().ok().changed == 2
+    assert json.loads(settings.read_text())["accounts"] == {}
