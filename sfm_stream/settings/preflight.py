@@ -16,6 +16,7 @@ import msgspec
 
 from sfm_stream import __version__
 from sfm_stream.settings.checks import credential_faults, name_faults, repeated, stream_faults, stream_warnings
+from sfm_stream.settings.directories import directory_faults, directory_warnings
 from sfm_stream.settings.faults import Fault, Secret, convert, nearest, show
 from sfm_stream.settings.model import (
     API_URL,
@@ -29,6 +30,7 @@ from sfm_stream.settings.model import (
     Seconds,
     Stream,
 )
+from sfm_stream.settings.people import people_faults
 from sfm_stream.settings.secrecy import is_hidden, shown_name
 from sfm_stream.settings.variables import Option, kind_faults
 
@@ -142,7 +144,8 @@ def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option
     examined = [_Host(name, variables, options, faults) for name, variables in hosts.items()]
     faults.extend(_shared_credentials(examined))
     plan = {host.name: tuple(Declared(stream=s, digest=host.digest(s)) for s in host.streams) for host in examined}
-    warnings = (w for host in examined for s in host.streams for w in stream_warnings(s, host.place(s)))
+    warnings = [w for host in examined for s in host.streams for w in stream_warnings(s, host.place(s))]
+    warnings += [warning for host in examined for warning in directory_warnings(host.settled)]
     # A variable that holds for every host is wrong once, not once a host.
     return Plan(faults=tuple(dict.fromkeys(faults)), warnings=tuple(dict.fromkeys(warnings)), hosts=plan)
 
@@ -160,6 +163,9 @@ class _Host:
             if key.startswith("sfm_") and key not in options
         )
         faults.extend(kind_faults(variables, options, _JUDGED))
+        self.settled = {key: each["default"] for key, each in options.items() if "default" in each} | dict(variables)
+        faults.extend(directory_faults(self.settled))
+        faults.extend(people_faults(self.settled))
         self.credentials = dict(self._credentials(variables.get("sfm_credentials"), faults))
         names = {field.name for field in msgspec.structs.fields(HostVars)}
         own = {name: variables[f"sfm_{name}"] for name in names if f"sfm_{name}" in variables}

@@ -28,6 +28,8 @@ PLAY = """
     - ansible.builtin.import_role: {name: sfm_streams, tasks_from: preflight}
 - hosts: all
   gather_facts: false
+  # No other user may enter a test's directories; the inventory itself could not say so.
+  vars: {sfm_process_owner: root, sfm_group: root}
   roles: [sfm_streams]
 """
 
@@ -100,8 +102,6 @@ class Host:
             "sfm_data_dir": str(here / "data"),
             "sfm_state_dir": str(here / "state"),
             "sfm_log_dir": str(here / "log"),
-            "sfm_process_owner": "root",
-            "sfm_group": "root",
             "sfm_supervisor_config": str(self.config),
             "sfm_credentials": {name: {"bearer_token": TOKEN + name} for name in ("one", "two", "three", "four")},
             "sfm_filters": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import re
@@ -205,3 +206,31 @@ def test_a_link_stays_a_link(host: Host) -> None:
     host.extend()
     assert host.conf.is_symlink()
     assert "ours/*.conf" in kept.read_text()
+
+
+@root
+def test_who_loses_control_by_another_group_of_the_socket_is_named(host: Host) -> None:
+    """Once: those of the group before, by its list or as their primary group, who are not in the new one."""
+    socket = host.here / "s.sock"
+    os.chown(socket, 0, grp.getgrnam("games").gr_gid)
+    socket.chmod(0o770)
+    parameters = {"pattern": f"{host.here}/ours/*.conf", "socket": {"chmod": "0770", "chown": "root:mail"}}
+    for options in (["--check"], []):
+        answer = host.module(*options, **parameters)
+        assert (answer["socket_before"], answer["lost"]) == ("games", ["games"])
+    assert socket.stat().st_gid == grp.getgrnam("mail").gr_gid
+    answer = host.module(**parameters)
+    assert (answer["changed"], answer["lost"]) == (False, [])
+
+
+@root
+def test_a_link_in_the_place_of_the_socket_is_not_followed(host: Host) -> None:
+    """A socket may lie where others write, in /tmp for instance: what the name leads to is not given away."""
+    kept = host.here / "other.sock"
+    (host.here / "s.sock").rename(kept)
+    (host.here / "s.sock").symlink_to(kept)
+    try:
+        host.extend()
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    finally:
+        kept.rename(host.here / "s.sock")

@@ -7,6 +7,7 @@ from deployment import Deployment
 from hosts import Host, expected_programs, wait
 
 LAYOUT = {
+    "/var/lib/sfm": ("root", "root", 0o755),
     "/opt/sfm": ("root", "root", 0o755),
     "/etc/sfm": ("root", "sfm", 0o2750),
     "/etc/sfm/streams": ("root", "sfm", 0o2750),
@@ -52,17 +53,26 @@ def test_the_process_owner_writes_no_program_file(hosts: dict[str, Host]) -> Non
         assert host.infra.run(f"runuser -u sfm -- sh -c 'echo >> {program}'").rc != 0
 
 
-def test_a_member_of_the_group_controls_supervisor_without_sudo(deployment: Deployment, hosts: dict[str, Host]) -> None:
-    """`sfm_group_members` reach supervisor's socket; other people do not."""
+def test_operators_control_supervisor_without_sudo(deployment: Deployment, hosts: dict[str, Host]) -> None:
+    """`sfm_operators` reach supervisor's socket; other people do not, `sfm_group_members` neither."""
     for name, host in hosts.items():
-        assert "sfm" in host.infra.user("archivist").groups
-        done = host.infra.run("runuser -u archivist -- supervisorctl status")
+        done = host.infra.run("runuser -u operator -- supervisorctl status")
         assert done.rc == 0, done.stdout + done.stderr
         for program in expected_programs(deployment.variables(name)):
             assert program in done.stdout
-        assert "RUNNING" not in host.output("runuser -u nobody -- supervisorctl status")
+        for user in ("nobody", "archivist", "sfm"):
+            assert "RUNNING" not in host.output(f"runuser -u {user} -- supervisorctl status")
         socket = host.infra.file("/var/run/supervisor.sock")
-        assert (socket.user, socket.group, socket.mode) == ("root", "sfm", 0o770)
+        assert (socket.user, socket.group, socket.mode) == ("root", "sfm-operators", 0o770)
+
+
+def test_a_member_of_the_group_sees_the_status_without_sudo(deployment: Deployment, hosts: dict[str, Host]) -> None:
+    """`sfm_group_members` need no socket for it."""
+    for name, host in hosts.items():
+        assert "sfm" in host.infra.user("archivist").groups
+        said = host.output("runuser -u archivist -- sfm-stream status")
+        for program in expected_programs(deployment.variables(name)) - {"sfm-simulator"}:
+            assert program in said
 
 
 def test_a_stranger_reads_no_secret(hosts: dict[str, Host]) -> None:

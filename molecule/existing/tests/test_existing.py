@@ -50,10 +50,10 @@ def test_crlf_line_ends_stay(one: Host) -> None:
     assert text.count("\r\n") == text.count("\n") > 20
 
 
-def test_the_group_reaches_supervisor(one: Host) -> None:
-    """The socket is root:sfm 0770 though the old file said 0700."""
+def test_operators_reach_supervisor(one: Host) -> None:
+    """The socket is root:sfm-operators 0770 though the old file said 0700."""
     socket = one.infra.file("/var/run/supervisor.sock")
-    assert (socket.user, socket.group, socket.mode) == ("root", "sfm", 0o770)
+    assert (socket.user, socket.group, socket.mode) == ("root", "sfm-operators", 0o770)
 
 
 def test_removal_gives_the_host_back_as_it_was(deployment: Deployment, one: Host) -> None:
@@ -71,7 +71,7 @@ def test_removal_gives_the_host_back_as_it_was(deployment: Deployment, one: Host
     now = one.checksums()
     assert {path: now.get(path) for path in files} == files
     assert "/var/lib/sfm/data" in run.text, "the play does not say what it left"
-    accounts = "{ getent passwd; getent group; } | cut -d: -f1,3- | sort | grep -v ^sfm:"
+    accounts = "{ getent passwd; getent group; } | cut -d: -f1,3- | sort | grep -v '^sfm[:-]'"
     assert one.run(accounts) == one.run("cat /root/before.accounts")
     assert not [line for line in one.run("ps -ef").splitlines() if "/opt/sfm" in line]
 

@@ -10,7 +10,9 @@ import pwd
 import re
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.sfm_supervisord_conf_text import edit, parse, undo
@@ -55,10 +57,10 @@ notes:
 """
 
 EXAMPLES = """
-- name: Include our program files, and let group sfm talk to supervisor
+- name: Include our program files, and let operators talk to supervisor
   sfm_supervisord_conf:
     pattern: /etc/sfm/supervisor.d/*.conf
-    socket: {chmod: "0770", chown: "root:sfm"}
+    socket: {chmod: "0770", chown: "root:sfm-operators"}
 
 - name: Give the file back as it was
   sfm_supervisord_conf:
@@ -75,12 +77,29 @@ backup:
   description: Where the file lies as it was before us.
   type: str
   returned: always
+socket_before:
+  description: The group that the live socket belonged to, if this has changed the socket.
+  type: str
+  returned: success
+lost:
+  description: Users who could talk to supervisord by that group, and can no longer.
+  type: list
+  elements: str
+  returned: success
 """
 
 REPAIR = (
     "Debian's own comes back with: apt-get install --reinstall -o Dpkg::Options::=--force-confask,confmiss supervisor"
 )
 SECRET = re.compile(r"^(\s*(?:password|environment)\s*[=:]).*$", re.MULTILINE | re.IGNORECASE)
+
+
+class Socket(NamedTuple):
+    """Who may talk to supervisord."""
+
+    uid: int
+    gid: int
+    mode: int
 
 
 def read(path: Path) -> str:
@@ -112,29 +131,77 @@ def programs(text: str, here: Path) -> list[str]:
     return sorted(found)
 
 
-def adjust_socket(module: AnsibleModule, text: str, here: Path) -> bool:
-    """Gives the live socket the owner and mode that the text names: supervisord itself does so only as it starts."""
+def adjust_socket(module: AnsibleModule, text: str, here: Path) -> Socket | None:
+    """Gives the live socket the owner and mode that the text names: supervisord itself does so only as it starts.
+
+    Returns:
+        How the socket was before, if it was otherwise. The socket is held open, not named, while it is changed: its
+        directory may be one that others write in, /tmp for instance.
+    """
     settings = parse(text)
     path = settings.get("unix_http_server", "file", fallback="").replace("%(here)s", str(here))
-    if not Path(path).is_socket():
-        return False
     owner, _, group = settings.get("unix_http_server", "chown", fallback="root:root").replace(" ", "").partition(":")
-    if module.check_mode and not known(owner, group or "root"):
-        return True
-    mode = settings.get("unix_http_server", "chmod", fallback="0700").zfill(4)
-    changed = module.set_mode_if_different(path, mode, False)
-    changed = module.set_owner_if_different(path, owner, changed)
-    return bool(module.set_group_if_different(path, group or "root", changed))
-
-
-def known(owner: str, group: str) -> bool:
-    """Whether both exist; a dry run comes before they are made."""
+    mode = int(settings.get("unix_http_server", "chmod", fallback="0700"), 8)
     try:
-        pwd.getpwnam(owner)
-        grp.getgrnam(group)
+        handle = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISSOCK(status.st_mode):
+            return None
+        before = Socket(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+        uid, gid = number(owner, pwd.getpwnam, "pw_uid"), number(group or "root", grp.getgrnam, "gr_gid")
+        if uid is None or gid is None:
+            if module.check_mode:
+                return before
+            module.fail_json(msg=f"[unix_http_server] chown={owner}:{group}: this host has no such user or group")
+        after = Socket(uid, gid, mode)
+        if before == after:
+            return None
+        if not module.check_mode:
+            os.chown(f"/proc/self/fd/{handle}", after.uid, after.gid)
+            Path(f"/proc/self/fd/{handle}").chmod(after.mode)
+        return before
+    finally:
+        os.close(handle)
+
+
+def members(gid: int) -> set[str]:
+    """The users in a group, by their own primary group or by its list."""
+    try:
+        listed = set(grp.getgrgid(gid).gr_mem)
     except KeyError:
-        return False
-    return True
+        listed = set()
+    return listed | {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == gid}
+
+
+def group_name(gid: int) -> str:
+    """A group's name, or its number where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def lost(before: Socket | None, group: str) -> list[str]:
+    """Who could use the socket as it was, and cannot as a member of the new group; root always can."""
+    if before is None:
+        return []
+    had = members(before.gid) if before.mode & stat.S_IWGRP else set()
+    had |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == before.uid and before.mode & stat.S_IWUSR}
+    gid = number(group, grp.getgrnam, "gr_gid")
+    return sorted(had - (members(gid) if gid is not None else set()) - {"root"})
+
+
+def number(name: str, look_up: Callable[[str], Any], field: str) -> int | None:
+    """The id of a user or group, which supervisor takes as a number too; None if it does not exist (yet)."""
+    if name.isdigit():
+        return int(name)
+    try:
+        return int(getattr(look_up(name), field))
+    except KeyError:
+        return None
 
 
 def backup(path: Path) -> Path:
@@ -215,16 +282,21 @@ def main() -> None:
         if not present and not module.check_mode:
             discard(path, new)
         changed = narrow(path, module.check_mode) or changed
+        before_us = None
         if (present and module.params["socket"]) or (not present and changed):
-            changed = adjust_socket(module, new, here) or changed
+            before_us = adjust_socket(module, new, here)
+            changed = before_us is not None or changed
     except ValueError as error:
         module.fail_json(msg=f"{path}: supervisor cannot read this file: {error}. {REPAIR}")
+    group = module.params["socket"].get("chown", "").partition(":")[2]
     before, after = (printable(text) for text in (old, new))
     module.exit_json(
         changed=changed,
         diff={"before": before, "after": after, "before_header": str(path), "after_header": str(path)},
         programs=listed,
         backup=str(backup(path)),
+        socket_before=group_name(before_us.gid) if before_us else "",
+        lost=lost(before_us, group) if group else [],
     )
 
 
