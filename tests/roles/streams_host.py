@@ -102,6 +102,7 @@ class Host:
             "sfm_data_dir": str(here / "data"),
             "sfm_state_dir": str(here / "state"),
             "sfm_log_dir": str(here / "log"),
+            "sfm_operator_group": "nogroup",
             "sfm_supervisor_config": str(self.config),
             "sfm_credentials": {name: {"bearer_token": TOKEN + name} for name in ("one", "two", "three", "four")},
             "sfm_filters": [

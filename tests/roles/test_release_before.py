@@ -18,7 +18,9 @@ LEFT = Path(__file__).resolve().parents[1] / "data" / "release-0.1.0" / "host"
 def host() -> Iterator[Host]:
     with running_host() as host:
         text = (LEFT / "variables.json").read_text().replace("@HERE@", str(host.here))
-        host.variables = json.loads(text)
+        left = json.loads(text)
+        # It ran as root, for the test's sake; the play says so now, for no inventory may.
+        host.variables = {key: left[key] for key in left if key not in ("sfm_process_owner", "sfm_group")}
         yield host
 
 
