@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.passable import passable
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "roles" / "sfm_base" / "library"
@@ -77,10 +77,8 @@ NOGROUP = 65534
 @pytest.fixture
 def here() -> Iterator[Path]:
     """A directory that all may pass; pytest's own are for root alone."""
-    place = Path(tempfile.mkdtemp(prefix="sfm-"))
-    place.chmod(0o755)
-    yield place
-    shutil.rmtree(place)
+    with passable() as place:
+        yield place
 
 
 def test_missing_parents_belong_to_root(here: Path) -> None:

@@ -6,24 +6,29 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sfm_stream.errors import StorageError, UsageError
 from sfm_stream.owner import reach, refuse_root, require_directory
+from tests.support.passable import passable
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 NOBODY, OTHER = 65534, 65533
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In place of pytest's own, which other users cannot enter."""
+    with passable() as place:
+        yield place
+
+
+@pytest.fixture
 def host(tmp_path: Path) -> Path:
     """Settings of root's, and directories that belong to the process owner."""
-    for parent in tmp_path.parents:
-        if parent.stat().st_mode & 0o5 != 0o5:
-            parent.chmod(0o755)
-    tmp_path.chmod(0o755)
     for name in ("streams", "credentials", "data", "state", "state/journal", "state/history", "state/status"):
         (tmp_path / name).mkdir()
     settings = {
