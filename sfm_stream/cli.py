@@ -183,6 +183,29 @@ def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     click.echo(report(trial(((rule.tag, rule.value) for rule in compile_rules(stream)), posts)))
 
 
+@rules.command("check")
+@click.argument("name")
+@config_dir_option
+def rules_check(name: str, config_dir: Path) -> None:
+    """Have X judge the rules of the filter NAME, without taking them."""
+    from sfm_stream.capture.answers import Kind
+    from sfm_stream.capture.client import Dropped, Refused
+    from sfm_stream.capture.rule_check import check_rules
+    from sfm_stream.errors import CredentialError
+    from sfm_stream.settings.config import credential_path, read_credential
+
+    stream = _read_stream("filterstream", name, config_dir)
+    credential = read_credential(credential_path(config_dir, stream.credential))
+    try:
+        judged = check_rules(stream, credential)
+    except Refused as error:
+        kind = CredentialError if error.refusal.kind is Kind.CREDENTIAL else SfmError
+        raise kind(f"X did not judge the rules: {error}") from error
+    except Dropped as error:
+        raise SfmError(f"X could not be asked: {error}") from error
+    click.echo(f"X takes the rules of {name}: {judged}")
+
+
 @rules.command("resolve")
 @click.option("--ask/--known-only", default=True, help="Whether X is asked for those that the host does not know.")
 @config_dir_option

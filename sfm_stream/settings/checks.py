@@ -272,5 +272,6 @@ def stream_warnings(stream: Stream, where: str) -> Iterator[Fault]:
         for index, entry in enumerate(rule.track):
             yield from advice.on_entry(entry, f"{place}: track[{index}]")
         for index, box in enumerate(rule.locations):
-            for problem, fix in advice.on_box(box):
+            sound = not any(_box_faults(box, place))
+            for problem, fix in advice.on_box(box) if sound else ():
                 yield Fault(where=f"{place}: locations[{index}]", problem=problem, fix=fix)

@@ -113,10 +113,12 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         stream: What its program reads.
         digest: Changes when the program must restart to take up a change: with all of the settings but the rules,
             with the credential's secret and with the version of this package. It discloses none of them.
+        secret: The credential's, for who asks X on the stream's behalf. It must not be shown.
     """
 
     stream: Stream
     digest: str
+    secret: Credential = Credential()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +145,7 @@ def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option
     faults: list[Fault] = []
     examined = [_Host(name, variables, options, faults) for name, variables in hosts.items()]
     faults.extend(_shared_credentials(examined))
-    plan = {host.name: tuple(Declared(stream=s, digest=host.digest(s)) for s in host.streams) for host in examined}
+    plan = {host.name: tuple(host.declared()) for host in examined}
     warnings = [w for host in examined for s in host.streams for w in stream_warnings(s, host.place(s))]
     warnings += [warning for host in examined for warning in directory_warnings(host.settled)]
     # A variable that holds for every host is wrong once, not once a host.
@@ -195,6 +197,11 @@ class _Host:
     def place(stream: Stream) -> str:
         """How faults name a stream: as it stands in the inventory."""
         return "sfm_streamsample" if stream.kind == SAMPLE else f"filter {stream.name!r}"
+
+    def declared(self) -> Iterator[Declared]:
+        """The streams of the plan."""
+        for stream in self.streams:
+            yield Declared(stream=stream, digest=self.digest(stream), secret=self._allowed(stream).secret)
 
     def digest(self, stream: Stream) -> str:
         """See `Declared.digest`."""

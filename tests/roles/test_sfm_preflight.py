@@ -15,6 +15,7 @@ import yaml
 from sfm_stream.settings.faults import QUOTE
 from sfm_stream.settings.preflight import HostVars
 from tests.roles.streams_host import BIN, ROOT, TOKEN, Deployed, run_playbook
+from tests.support.simulator import simulator
 
 PREFLIGHT = ROOT / "playbooks" / "preflight.yml"
 # Addresses that lead nowhere: whoever tries to connect waits in vain.
@@ -309,3 +310,22 @@ def test_roles_agree_on_the_defaults_that_they_share() -> None:
     for path in sorted((ROOT / "roles").glob("*/defaults/main.yml")):
         for name, value in yaml.safe_load(path.read_text()).items():
             assert seen.setdefault(name, value) == value, f"{path}: {name}"
+
+
+def test_x_judges_the_rules_on_request_before_a_host_is_touched(tmp_path: Path) -> None:
+    """Its own words stand among the faults; unasked it is not asked, and where it cannot be, that is a fault."""
+    variables = copy.deepcopy(GOOD) | {"sfm_filters": [], "sfm_rule_length": 2048}
+    long = " OR ".join(f"word{number}" for number in range(20))
+    first = {"sfm_filters": [{"name": "long", "credential": "library", "query": long}]}
+    with simulator(tmp_path, "--rule-length", "40") as x:
+        variables["sfm_api_url"] = x.url
+        examine(tmp_path, variables, first=first).ok()
+        assert x.ledger("answer") == []
+        found = faults(examine(tmp_path, variables, "-e", "sfm_check_rules=true", first=first))[0]
+        assert found.startswith("filter 'long' on first: X refused the rule 'word0 OR word1")
+        assert "no longer than 40 characters" in found
+        first["sfm_filters"][0]["query"] = "storm"
+        examine(tmp_path, variables, "-e", "sfm_check_rules=true", first=first).ok()
+        assert x.call("GET", "/2/tweets/search/stream/rules", token=TOKEN).get("data", []) == []
+    found = faults(examine(tmp_path, variables, "-e", "sfm_check_rules=true", first=first))[0]
+    assert found.startswith("filter 'long' on first: X did not judge the rules: network error")

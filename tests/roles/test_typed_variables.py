@@ -98,7 +98,8 @@ def test_the_roles_convert_every_boolean_and_number_where_they_read_it() -> None
                 wrong.append(f"{where}: {name}")
     assert wrong == []
     # What the plan resolves is read by the examination alone, which converts it.
-    assert SCALARS.keys() - seen == {"sfm_save_interval", "sfm_save_bytes", "sfm_rule_length", "sfm_rule_count"}
+    judged = {"sfm_save_interval", "sfm_save_bytes", "sfm_rule_length", "sfm_rule_count", "sfm_check_rules"}
+    assert SCALARS.keys() - seen == judged
 
 
 VARIABLES: dict[str, Any] = {

@@ -136,6 +136,14 @@ def test_a_box_too_thin_to_tell_x_of_is_refused() -> None:
     assert "south not south of north" in fault.problem
 
 
+@pytest.mark.parametrize("box", [(0.0, float("inf"), 0.0, float("inf")), (float("nan"), 0.0, 1.0, 1.0)])
+def test_a_box_of_no_numbers_is_refused_and_nothing_else(box: tuple[float, float, float, float]) -> None:
+    """YAML has .inf and .nan."""
+    stream = Stream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", locations=(box,)),))
+    assert len(list(stream_faults(stream, ""))) == 1
+    assert list(stream_warnings(stream, "")) == []
+
+
 PIECES = st.sampled_from(
     [*'()-"#@$*%,|“”、 :', " OR ", " NOT ", "AND", "lang:en", "vote", "1,000", "❤️", "\u200b", "\ud800"]
 )

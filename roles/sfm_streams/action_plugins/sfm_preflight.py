@@ -24,7 +24,7 @@ from ansible.utils.display import Display
 from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_path
 
 if TYPE_CHECKING:
-    from sfm_stream.settings.preflight import Declared
+    from sfm_stream.settings.preflight import Declared, Plan
 
 DOCUMENTATION = r"""
 ---
@@ -86,7 +86,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         display = Display()
         for warning in [*hidden, *plan.warnings]:
             display.warning(str(warning))
-        if wrong := [*repeated, *reader.faults(), *found]:
+        wrong = [*repeated, *reader.faults(), *found] or list(_refused_by_x(plan, hosts))
+        if wrong:
             faults = list(dict.fromkeys(wrong))
             many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
             message = "\n".join([f"{many} in the inventory; no host was touched:", *faults])
@@ -99,6 +100,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         declared = {name: [each.stream.active for each in streams] for name, streams in plan.hosts.items()}
         display.display(f"The inventory declares: {summary(declared)}.")
         return result
+
+
+def _refused_by_x(plan: Plan, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What X itself has against rules, of hosts where ``sfm_check_rules`` asks for its judgement."""
+    for name, streams in plan.hosts.items():
+        for each in streams if hosts[name].get("sfm_check_rules") is True else ():
+            if each.stream.active and each.stream.rules:
+                from sfm_stream.capture.rule_check import refusals
+
+                for refusal in refusals(each.stream, each.secret):
+                    yield f"filter {each.stream.name!r} on {name}: {refusal}"
 
 
 def _refuse_other_versions(checkout: Path) -> None:
