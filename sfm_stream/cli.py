@@ -212,7 +212,11 @@ def rules_check(name: str, config_dir: Path) -> None:
 def rules_resolve(ask: bool, config_dir: Path) -> None:
     """Print the ids of accounts followed by name: for deployments, which give the settings to be as a JSON list."""
     from sfm_stream.commands.resolve import resolve
+    from sfm_stream.settings.config import read_environment
+    from sfm_stream.settings.environment import environment_path, take_up
 
+    if ask:
+        take_up(read_environment(environment_path(config_dir)))
     declared = sys.stdin.buffer.read()
     click.echo(json_text(resolve(declared, config_dir, ask=ask)))
 
@@ -267,7 +271,8 @@ def _capture(
 
     from sfm_stream.capture import recorder
     from sfm_stream.owner import become_owner, refuse_root
-    from sfm_stream.settings.config import credential_path, read_credential, read_stream, stream_path
+    from sfm_stream.settings.config import credential_path, read_credential, read_environment, read_stream, stream_path
+    from sfm_stream.settings.environment import environment_path, take_up
 
     # A core dump would hold the credential, in a file that other people may be allowed to read.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -284,6 +289,7 @@ def _capture(
 
     stream = _read_stream(kind, name, config_dir)
     credential = read_credential(credential_path(config_dir, stream.credential))
+    take_up(read_environment(environment_path(config_dir)))
     if save:
         refuse_root(
             f"{' '.join(dict.fromkeys((kind, name)))} --save", Path(data_dir or stream.data_dir), Path(stream.state_dir)

@@ -4,6 +4,7 @@ Both are JSON files below the configuration directory (``/etc/sfm``)::
 
     streams/<program>.json        everything that one program needs, resolved
     credentials/<name>.json       one X app's secret; no one else may read it
+    environment.json              proxies and certificates to trust, where the site has any; may hold a login
 
 The deployment writes them; `sfm-stream validate` judges them with this same code.
 """
@@ -21,6 +22,7 @@ from sfm_stream import reading
 from sfm_stream.errors import ConfigError
 from sfm_stream.rules.accounts import by_id
 from sfm_stream.settings.checks import credential_faults, stream_faults
+from sfm_stream.settings.environment import NAMES, convert_environment, missing_files
 from sfm_stream.settings.faults import Fault, convert
 from sfm_stream.settings.model import Credential, Kind, Stream, program_name
 
@@ -55,13 +57,34 @@ def read_credential(path: Path) -> Credential:
         ConfigError: As for `read_stream`, and where others than its owner and group may read the file.
     """
     credential = _read(path, Credential, credential_faults)
+    _refuse_open(path)
+    return credential
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """The variables in `path`, see `sfm_stream.settings.environment`; none where there is no such file.
+
+    Raises:
+        ConfigError: As for `read_credential`, and where certificates that it names cannot be read.
+    """
+    if not path.exists():
+        return {}
+    faults: list[Fault] = []
+    values = convert_environment(_decode(path), str(path), faults)
+    faults.extend(missing_files(values, str(path)))
+    if faults:
+        raise ConfigError("\n".join(map(str, faults)))
+    _refuse_open(path)
+    return values
+
+
+def _refuse_open(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & stat.S_IRWXO:
         raise ConfigError(
             f"{path}: mode {mode:04o} lets everyone on this host use the secret; "
             f"only its owner and group may: chmod 0640 {path}"
         )
-    return credential
 
 
 class Unusable(msgspec.Struct, frozen=True):
@@ -81,7 +104,7 @@ def list_streams(config_dir: Path) -> Iterator[Stream | Unusable]:
 
 
 def validate_file(path: Path) -> None:
-    """Judges a settings or credential file, whichever it is by its keys.
+    """Judges a file of settings, a credential or an environment, whichever it is by its keys.
 
     Raises:
         ConfigError: As for `read_stream` and `read_credential`.
@@ -90,6 +113,8 @@ def validate_file(path: Path) -> None:
     secrets = {field.name for field in msgspec.structs.fields(Credential)}
     if isinstance(raw, dict) and "kind" not in raw and secrets & raw.keys():
         read_credential(path)
+    elif isinstance(raw, dict) and set(NAMES) & raw.keys():
+        read_environment(path)
     else:
         read_stream(path)
 

@@ -17,6 +17,7 @@ import msgspec
 from sfm_stream import __version__
 from sfm_stream.settings.checks import credential_faults, name_faults, repeated, stream_faults, stream_warnings
 from sfm_stream.settings.directories import directory_faults, directory_warnings
+from sfm_stream.settings.environment import convert_environment
 from sfm_stream.settings.faults import Fault, Secret, convert, nearest, show
 from sfm_stream.settings.model import (
     API_URL,
@@ -102,7 +103,9 @@ class HostVars(msgspec.Struct, frozen=True, kw_only=True):
     streamsample: Sample | None = None
 
 
-_JUDGED = frozenset({"sfm_credentials", "sfm_filters", *(f"sfm_{name}" for name in HostVars.__struct_fields__)})
+_JUDGED = frozenset(
+    {"sfm_credentials", "sfm_environment", "sfm_filters", *(f"sfm_{name}" for name in HostVars.__struct_fields__)}
+)
 """Variables whose types stand here, and more narrowly than in the specifications."""
 
 
@@ -112,7 +115,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         stream: What its program reads.
         digest: Changes when the program must restart to take up a change: with all of the settings but the rules,
-            with the credential's secret and with the version of this package. It discloses none of them.
+            with the credential's secret, the host's ``sfm_environment`` and the version of this package. It discloses
+            none of them.
         secret: The credential's, for who asks X on the stream's behalf. It must not be shown.
     """
 
@@ -168,6 +172,7 @@ class _Host:
         self.settled = {key: each["default"] for key, each in options.items() if "default" in each} | dict(variables)
         faults.extend(directory_faults(self.settled))
         faults.extend(people_faults(self.settled))
+        self.environment = convert_environment(variables.get("sfm_environment") or {}, "sfm_environment", faults)
         self.credentials = dict(self._credentials(variables.get("sfm_credentials"), faults))
         names = {field.name for field in msgspec.structs.fields(HostVars)}
         own = {name: variables[f"sfm_{name}"] for name in names if f"sfm_{name}" in variables}
@@ -207,7 +212,8 @@ class _Host:
         """See `Declared.digest`."""
         settings = msgspec.json.encode(msgspec.structs.replace(stream, rules=()))
         secret = msgspec.json.encode(self._allowed(stream).secret, enc_hook=str)
-        return hashlib.sha256(b"\n".join((__version__.encode(), settings, secret))).hexdigest()[:16]
+        environment = [msgspec.json.encode(self.environment)] if self.environment else []
+        return hashlib.sha256(b"\n".join((__version__.encode(), settings, secret, *environment))).hexdigest()[:16]
 
     def _allowed(self, stream: Stream | Filter | Sample) -> DeclaredCredential:
         return self.credentials.get(stream.credential) or DeclaredCredential()

@@ -277,3 +277,36 @@ def test_accounts_followed_by_name_are_looked_up_once_and_followed_by_id(host: H
     host.variables["sfm_resolve_accounts"] = False
     assert host.deploy().ok().changed == 2
     assert json.loads(settings.read_text())["accounts"] == {}
+
+
+def test_how_programs_reach_the_world_is_kept_as_a_secret_and_restarts_them(host: Host) -> None:
+    """It stands in one file for root and the group, in no program file and in no output; taken away, it is gone."""
+    host.deploy().ok()
+    pids = host.pids()
+    login = "s3cret-of-the-proxy"
+    host.variables["sfm_environment"] = {"HTTPS_PROXY": f"http://sfm:{login}@proxy.example.org:3128"}
+    predicted = host.deploy("--check", "--diff", "-vvv").ok()
+    done = host.deploy("--diff", "-vvv").ok()
+    assert done.changed == predicted.changed == 3
+    assert login not in predicted.output + done.output
+    path = host.here / "etc/environment.json"
+    assert (login in path.read_text(), path.stat().st_mode & 0o777) == (True, 0o640)
+    assert not any(login in file.read_text() for file in (host.here / "etc/supervisor.d").iterdir())
+    assert host.programs() == RUNNING
+    assert not set(pids.values()) & set(host.pids().values())
+    assert host.deploy().ok().changed == 0
+    del host.variables["sfm_environment"]
+    host.deploy().ok()
+    assert not path.exists()
+    assert host.programs() == RUNNING
+
+
+def test_certificates_that_the_host_does_not_have_leave_the_programs_as_they_were(host: Host) -> None:
+    """Only the host can tell; it says so before anything restarts."""
+    host.deploy().ok()
+    pids = host.pids()
+    host.variables["sfm_environment"] = {"SSL_CERT_FILE": "/nowhere/site.pem"}
+    run = host.deploy()
+    assert run.code != 0
+    assert "SSL_CERT_FILE: /nowhere/site.pem is not there, or may not be read" in run.output
+    assert host.pids() == pids

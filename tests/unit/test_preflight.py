@@ -15,7 +15,7 @@ from sfm_stream.settings.secrecy import looks_like_secret
 KNOWN: dict[str, dict[str, Any]] = {
     name: {}
     for name in (
-        *("sfm_api_url", "sfm_credentials", "sfm_data_dir", "sfm_filters", "sfm_save_interval"),
+        *("sfm_api_url", "sfm_credentials", "sfm_data_dir", "sfm_environment", "sfm_filters", "sfm_save_interval"),
         "sfm_streamsample",
     )
 }
@@ -290,6 +290,10 @@ def test_no_fault_shows_a_secret(secret: str) -> None:
         [("sfm_streamsample", {"credential": {"bearer_token": secret}})],
         [("sfm_streamsample", {"bearer_token": secret})],
         [("sfm_api_url", f"https://me:{secret}@api.x.com")],
+        [("sfm_environment", secret)],
+        [("sfm_environment", {"HTTPS_PROXY": f"socks5://sfm:{secret}@proxy"})],
+        [("sfm_environment", {"HTTPS_PROXY": [secret]})],
+        [("sfm_environment", {"SSL_CERT_FILE": secret})],
     ):
         found = "\n".join(faults(*changes))
         assert found
@@ -404,3 +408,17 @@ def test_the_digest_changes_with_all_that_needs_a_restart_and_with_nothing_else(
     assert digest() == digest(("sfm_filters.0.track", ["other"])) == digest(("sfm_filters.1.name", "other"))
     assert len({digest(), digest(("sfm_filters.0.save_interval", 5)), digest(("sfm_api_url", "http://x"))}) == 3
     assert digest() != digest(("sfm_credentials.library.bearer_token", TOKEN + "2"))
+    assert digest() == digest(("sfm_environment", {}))
+    assert digest() != digest(("sfm_environment", {"NO_PROXY": "example.org"}))
+
+
+def test_every_fault_of_the_environment_is_named_without_a_value() -> None:
+    """A name that nothing reads, an address that is none, a path that leads nowhere certain, a number."""
+    values = {"https_proxy": "x", "HTTP_PROXY": "proxy:3128", "SSL_CERT_DIR": "certs", "NO_PROXY": 5, "PATH": "/bin"}
+    assert [line.partition(";")[0] for line in faults(("sfm_environment", values))] == [
+        "sfm_environment: unknown variable 'https_proxy'",
+        "sfm_environment: HTTP_PROXY: found no address of a proxy",
+        "sfm_environment: SSL_CERT_DIR: found no absolute path",
+        "sfm_environment: NO_PROXY: found no text",
+        "sfm_environment: unknown variable 'PATH'",
+    ]

@@ -256,7 +256,8 @@ def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[s
     """What the tasks need to know of a host, as plain data: lists of files, each with its ``name``.
 
     ``settings`` has one of every stream, active or not; ``programs`` one of every active stream, and of the
-    simulator if there is one; ``credentials`` one of every credential that active streams use. ``empty`` says that
+    simulator if there is one; ``credentials`` one of every credential that active streams use; ``environment`` its
+    only file, if there is one. ``empty`` says that
     the host may lose all of its streams: its inventory speaks of them, so none is what was meant.
     """
     active = [each for each in streams if each.stream.active]
@@ -281,6 +282,7 @@ def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[s
         "credentials": [
             {"name": f"{name}.json", "credential": name} for name in sorted({each.stream.credential for each in active})
         ],
+        "environment": [{"name": "environment.json"}] if variables.get("sfm_environment") else [],
         "empty": bool(streams) or "sfm_filters" in variables or "sfm_streamsample" in variables,
     }
 
