@@ -16,7 +16,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
+from sfm_stream.cli import cli
+from sfm_stream.record.history import versions
 from sfm_stream.rules.compiler import compile_rule
 from sfm_stream.rules.match import matches
 from sfm_stream.rules.query import parse
@@ -105,7 +108,18 @@ def test_an_account_that_lost_its_name_is_followed_and_reported(tmp_path: Path) 
         program.start()
         wait_for(lambda: program.status().get("posts_today") == 3)
         wait_for(lambda: "belongs to account 88" in program.status()["account"])
+        shown = CliRunner().invoke(cli, ["status", "--config-dir", str(program.folder)], terminal_width=400)
+        assert "the name NWS belongs to account 88 now" in shown.output
+        assert shown.exit_code == 0, "X holds the rules of the settings, which are made with the id"
+        program.write_settings(rules=[{"name": "people", "follow": ["Gale"]}], accounts={"gale": "88"})
+        assert program.process is not None
+        program.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: program.journal("rules")[-1]["removed"])
+        assert "taken up at the next start" not in program.said(), "rules and ids need no other start"
         assert program.stop() == 0
+    kept = versions(program.folder / "state", program.name)
+    assert [version.settings["accounts"] for version in kept] == [{"nws": "77"}, {"gale": "88"}]
+    assert kept[0].settings["rules"][0]["follow"] == ["NWS"], "both name and id are in the history"
     assert [json.loads(line)["data"]["author_id"] for line in program.lines()] == ["77", "77", "88"]
     told = [(entry["name"], entry["id"], entry["followed_id"]) for entry in program.journal("account")]
     assert told == [("Gale", "77", "77"), ("NWS", "88", "77")]
