@@ -80,10 +80,10 @@ def _in_entry(entry: str) -> Iterator[tuple[str, str]]:
         yield f"{cut(found[0])} is text in track, no operator", _as_query(entry)
     if found := _NUMBER_WITH_COMMA.findall(entry):
         plain = found[0].replace(",", "")
-        yield f"the comma in {found[0]} parts two entries", f"""write {plain}, or give query: '"{found[0]}"'"""
+        yield f"the comma in {found[0]} separates two entries", f"""write {plain}, or give query: '"{found[0]}"'"""
     if _OTHER_COMMAS.search(entry):
         apart = [part.strip() for part in _OTHER_COMMAS.split(entry) if part.strip()]
-        yield "only an ordinary comma parts entries", f"for any of them make entries of their own: {show(apart)}"
+        yield "only an ordinary comma separates entries", f"for any of them make entries of their own: {show(apart)}"
     for word in words:
         yield from _in_track_word(word)
 

@@ -42,7 +42,7 @@ def _token_pattern() -> re.Pattern[str]:
 
 
 def is_unspaced(text: str) -> bool:
-    """Whether any of `text` is in a script written without blanks, whose words X tells apart by rules of its own."""
+    """Whether any of `text` is in a script written without blanks, in which X finds word breaks by rules of its own."""
     return re.search(f"[{_UNSPACED}]", text) is not None
 
 

@@ -109,11 +109,11 @@ def _doubts(query: Query) -> Iterator[str]:
         elif term.operator in {"word", "phrase", "near"}:
             words, shown = tokens(term.value), f'"{cut(term.value)}"'
             if is_unspaced(term.value):
-                yield f"{shown} is found wherever its signs stand in a row; X parts such words by its own rules"
+                yield f"{shown} is found wherever its signs stand in a row; X finds word breaks by its own rules"
             elif any(lost in term.value for lost in LOST):
                 yield f"{shown} is found as {' '.join(words)}: as far as X tells, its words hold no signs"
             if len(words) > 1 and any("\U0001f1e6" <= word <= "\U0001faff" for word in words):
-                yield f"{shown} is found as a row of its signs; X does not say how it parts an emoji of several"
+                yield f"{shown} is found as a row of its signs; X does not say how it splits an emoji of several"
 
 
 def report(outcome: Trial, price: float = Budget().price) -> str:
