@@ -16,6 +16,11 @@ SERVER_FIRST, SERVER_MAX = 5.0, 320.0
 LIMIT_FIRST, LIMIT_MAX = 60.0, 960.0
 CAP_WAIT = 3600.0
 """X does not say when a spent month ends; it is asked again each hour."""
+CREDITS_WAIT = 1800.0
+"""Credits come back when somebody pays."""
+SPEND_CAP_MAX = 86400.0
+"""X says when the next billing cycle begins; the cap may be raised before, so it is asked each day."""
+CREDENTIAL_FIRST, CREDENTIAL_MAX = 60.0, 900.0
 CLOSED_FIRST, CLOSED_MAX = 1.0, 20.0
 STEADY = 60.0
 """A connection that held this many seconds makes the next wait the first of its kind again."""
@@ -54,6 +59,12 @@ class Backoff:
         """The wait after X refused a connection; `reset` is in how many seconds it said its limit ends, or 0."""
         if refusal.kind is Kind.USAGE_CAP:
             wait = CAP_WAIT
+        elif refusal.kind is Kind.CREDITS:
+            wait = CREDITS_WAIT
+        elif refusal.kind is Kind.SPEND_CAP:
+            wait = min(reset, SPEND_CAP_MAX) if reset else CAP_WAIT
+        elif refusal.kind is Kind.CREDENTIAL:
+            wait = self._doubled("credential", CREDENTIAL_FIRST, CREDENTIAL_MAX)
         elif refusal.kind in (Kind.RATE_LIMIT, Kind.CONNECTIONS):
             wait = self._doubled("limit", LIMIT_FIRST, LIMIT_MAX)
             if refusal.kind is Kind.RATE_LIMIT and reset:

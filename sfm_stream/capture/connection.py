@@ -19,7 +19,7 @@ import msgspec
 from sfm_stream import clock
 from sfm_stream.capture import api
 from sfm_stream.capture.accounts import AccountWatch
-from sfm_stream.capture.answers import Kind, Refusal, seconds_until
+from sfm_stream.capture.answers import MONEY, Kind, Refusal, seconds_until
 from sfm_stream.capture.backoff import Backoff
 from sfm_stream.capture.client import Client, Dropped, End, Refused
 from sfm_stream.capture.envelope import Envelope, look
@@ -36,6 +36,8 @@ DRAIN = 1.0
 """Seconds for what is under way to arrive, after X was asked to end the connection."""
 _SANE = timedelta(days=1)
 """A server whose clock differs by more could not be reached over TLS."""
+CREDENTIAL_PATIENCE = 6 * 3600.0
+"""Seconds for which a credential that has worked is tried again: X has refused good ones for a while before."""
 RELEASED_WAIT = 1.0
 """Seconds after our own dead connection was ended."""
 
@@ -92,6 +94,11 @@ class Connection(threading.Thread):
         self._client: Client | None = None
         self._token: Secret | None = None
         self._tokens_tried = 0
+        # Of an entry that says nothing of the credential, it was most likely this one.
+        self._worked = past.connected_at is not None and past.credential in (None, credential.fingerprint)
+        self._refused_since: float | None = None
+        self._asked: dict[str, object] = {}
+        self._left_out: set[tuple[str, str]] = set()
         self._minutes: int | None = None
         self._announced: str | None = None
         self._attempts = 0
@@ -202,14 +209,15 @@ class Connection(threading.Thread):
         self._minutes = self._backfill() or None
         if self._minutes:
             asked["backfill_minutes"] = self._minutes
+        self._asked = fields.without(asked, self._left_out)
         if self._stream.kind == SAMPLE:
-            client.sample(**asked)
+            client.sample(**self._asked)
         else:
-            client.filter(**asked)
+            client.filter(**self._asked)
 
     def _backfill(self) -> int:
         """As many minutes as the gap needs, of those that the account may ask for."""
-        if self._outage is None:
+        if self._outage is None or "backfill_minutes" in dict(self._left_out):
             return 0
         minutes = math.ceil((clock.now() - self._outage.start).total_seconds() / 60)
         return max(0, min(minutes, self._stream.backfill_minutes))
@@ -227,12 +235,14 @@ class Connection(threading.Thread):
             server_time=server_time,
             attempts=self._attempts,
             backfill_minutes=self._minutes,
+            credential=self._credential.fingerprint,
         )
         self._outage = None
+        self._worked, self._refused_since = True, None
         self._attempts = self._posts = self._tokens_tried = 0
         self._told = ""
         self.connected_since = self.last_byte = now
-        self._enter("connected")
+        self._enter("connected", f"without {_listed(self._left_out)}, which X refuses" if self._left_out else "")
         if self._rules is not None and not self._rules_watch.is_alive():
             self._rules_watch.start()
 
@@ -286,27 +296,52 @@ class Connection(threading.Thread):
         return self._waiting(self._backoff.after_drop(now, established=True), str(dropped))
 
     def _after_refusal(self, refusal: Refusal) -> float:
-        self._refused(str(refusal.kind), refusal.status, refusal.detail)
-        if refusal.kind is Kind.CREDENTIAL:
-            if self._credential.bearer_token is None and self._token is not None:
-                self._token = None  # X may have ended a token that it gave; it is asked for another once.
-                self._tokens_tried += 1
-                if self._tokens_tried < 2:
-                    return 0.0
+        kind = refusal.kind
+        self._refused(str(kind), refusal.status, refusal.detail, money=kind in MONEY)
+        if kind is Kind.CREDENTIAL:
+            return self._after_wrong_credential(refusal)
+        if kind is Kind.INVALID:
+            return self._after_invalid(refusal)
+        if kind is Kind.NO_RULES and self._rules is not None:
+            self._rules.doubt()
+        if kind is Kind.CONNECTIONS:
+            return self._after_slot_taken(refusal)
+        wait = self._backoff.after_refusal(time.monotonic(), refusal, seconds_until(refusal.reset))
+        return self._waiting(wait, str(refusal), str(kind) if kind in MONEY else "waiting")
+
+    def _after_wrong_credential(self, refusal: Refusal) -> float:
+        """One that has worked may work again; one that never did is wrong."""
+        if self._credential.bearer_token is None and self._token is not None:
+            self._token = None  # X may have ended a token that it gave; it is asked for another once.
+            self._tokens_tried += 1
+            if self._tokens_tried < 2:
+                return 0.0
+        now = time.monotonic()
+        since = self._refused_since = now if self._refused_since is None else self._refused_since
+        left = since + CREDENTIAL_PATIENCE - now
+        if not self._worked or left <= 0:
             raise CredentialError(
                 f"X refused the credential {self._stream.credential!r} (HTTP {refusal.status}: {refusal.detail}); "
                 "put the right secret into the inventory and deploy, or have X entitle the app to this stream"
             )
-        if refusal.kind is Kind.INVALID:
+        log.error(
+            "X refuses the credential %r, which has worked before; it is tried for %.1f hours, then the program ends",
+            self._stream.credential,
+            left / 3600,
+        )
+        return self._waiting(self._backoff.after_refusal(now, refusal, 0.0), str(refusal), "credential")
+
+    def _after_invalid(self, refusal: Refusal) -> float:
+        """Goes on without the fields that X names, rather than not at all."""
+        left_out = fields.named(self._asked, refusal.parameters) - self._left_out
+        if not left_out:
             raise ConfigError(
-                f"X does not take the request (HTTP {refusal.status}: {refusal.detail}); mend its settings"
+                f"X does not take the request (HTTP {refusal.status}: {refusal.detail}); correct the stream's settings"
             )
-        if refusal.kind is Kind.NO_RULES and self._rules is not None:
-            self._rules.doubt()
-        if refusal.kind is Kind.CONNECTIONS:
-            return self._after_slot_taken(refusal)
-        wait = self._backoff.after_refusal(time.monotonic(), refusal, seconds_until(refusal.reset))
-        return self._waiting(wait, str(refusal))
+        self._left_out |= left_out
+        log.error("X does not take %s: it is left out (%s)", _listed(left_out), refusal.detail)
+        self._journal.write("fields", left_out=sorted(map("=".join, left_out)), detail=refusal.detail)
+        return 0.0
 
     def _after_slot_taken(self, refusal: Refusal) -> float:
         try:
@@ -317,15 +352,15 @@ class Connection(threading.Thread):
             return self._waiting(RELEASED_WAIT, "own dead connection ended")
         return self._waiting(self._backoff.after_refusal(time.monotonic(), refusal, 0.0), holder)
 
-    def _refused(self, reason: str, status: int | None, detail: str) -> None:
+    def _refused(self, reason: str, status: int | None, detail: str, *, money: bool = False) -> None:
         """No connection came of a try; the journal says so again only where the reason is another."""
         told = f"{reason} {status} {detail}"
         log.warning("not connected: %s%s: %s", reason, f" (HTTP {status})" if status else "", detail)
         if told != self._told:
             self._told = told
             self._journal.write("refused", reason=reason, http_status=status, detail=detail)
-        if self._outage is not None and self._outage.planned:
-            # Nobody asked for what follows: a gap that was planned ends here, and another begins.
+        if self._outage is not None and (self._outage.planned or (money and self._outage.cause != reason)):
+            # A gap that was planned ends here, since nobody asked for what follows; and one for money begins here.
             now = clock.now()
             self._gap(self._outage, now)
             self._outage = Outage(start=now, cause=reason)
@@ -361,9 +396,9 @@ class Connection(threading.Thread):
             self._disconnected(f"{hold[0]}: {hold[1]}", planned=hold[0] == "budget")
         return 0.0
 
-    def _waiting(self, seconds: float, reason: str) -> float:
+    def _waiting(self, seconds: float, reason: str, state: str = "waiting") -> float:
         if seconds:
-            self._enter("waiting", f"{reason}; next try in {seconds:.0f} s" if seconds >= 1 else reason)
+            self._enter(state, f"{reason}; next try in {seconds:.0f} s" if seconds >= 1 else reason)
         return seconds
 
     def _wait_for_release(self) -> None:
@@ -406,6 +441,10 @@ class Connection(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - whatever it is, the main thread raises it
             self.failure = error
             self._wake()
+
+
+def _listed(left_out: set[tuple[str, str]]) -> str:
+    return ", ".join(sorted(f"{value} ({parameter})" for parameter, value in left_out))
 
 
 def _server_time(headers: Mapping[str, str]) -> datetime | None:

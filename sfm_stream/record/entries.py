@@ -38,6 +38,7 @@ class Connect(Entry, frozen=True, kw_only=True):
     """A connection was granted."""
 
     server_time: clock.Time | None = None
+    credential: str | None = None
 
 
 class Refused(Entry, frozen=True, kw_only=True):

@@ -7,8 +7,9 @@ event        fields
 ===========  =======================================================================================
 start        pid, version, boot (of the machine), settings (sha256 of the settings file)
 salvage      file, posts, bytes, torn_bytes, first_id, last_id, sha256, lost_after
-connect      endpoint, server_time (X's clock), attempts, backfill_minutes
+connect      endpoint, server_time (X's clock), attempts, backfill_minutes, credential (a fingerprint)
 refused      reason, http_status, detail (X's own words); repeated only when it changes
+fields       left_out: what X does not take of what was asked for, and its words (detail); it goes on without
 disconnect   reason, planned, last_byte, seconds (that the connection held), posts
 gap          start, end, seconds, cause, planned, attempts, backfill_minutes
 rotate       file, posts, bytes, first_id, last_id, first_time, last_time, sha256, duplicates

@@ -37,6 +37,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         outage: None where the program has never been connected.
         connected_at: When it last connected, by X's clock.
         connects: When it connected, the last times.
+        credential: The fingerprint of the credential with which it last connected; None where that is not known.
         rebooted: Whether the machine went down since: what was written shortly before may not be on the disk.
         skipped: Entries of the journal that are damaged; what they said is not in this.
         told: How many of them the journal says it has.
@@ -46,6 +47,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     outage: Outage | None = None
     connected_at: datetime | None = None
     connects: tuple[datetime, ...] = ()
+    credential: str | None = None
     rebooted: bool = False
     skipped: int = 0
     told: int = 0
@@ -72,6 +74,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     lost: datetime | None = None
     rules_missing = 0
     connects: deque[datetime] = deque(maxlen=CONNECTS)
+    credential: str | None = None
     told = 0
     read = journal.read(journal.journal_path(state_dir, program))
     for entry in read:
@@ -85,6 +88,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
         if isinstance(entry, entries.Connect):
             connected_at, outage, lost = entry.server_time or entry.time, None, None
             connects.append(entry.time)
+            credential = entry.credential
         elif connected_at is not None:
             match entry:
                 case entries.Start() if outage is None:
@@ -106,6 +110,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
         outage=outage,
         connected_at=connected_at,
         connects=tuple(connects),
+        credential=credential,
         rebooted=last_boot is not None and last_boot != boot(),
         skipped=read.skipped,
         told=told,

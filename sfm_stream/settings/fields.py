@@ -8,7 +8,7 @@ what X shows only to the writers and raters of community notes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -54,3 +54,28 @@ def parameters(wanted: Fields) -> dict[str, str]:
         if chosen := PUBLIC[group] if names is None else names:
             asked["expansions" if group == "expansions" else f"{group}_fields"] = ",".join(chosen)
     return asked
+
+
+def named(asked: Mapping[str, object], refused: Mapping[str, Collection[str]]) -> set[tuple[str, str]]:
+    """Of what was asked, the parameters and values that X does not take.
+
+    Where it takes none of several values of a parameter, it has repeated the question and not said which: then none.
+    """
+    found: set[tuple[str, str]] = set()
+    for name, values in refused.items():
+        parameter = name.replace(".", "_")
+        given = str(asked.get(parameter, "")).split(",")
+        wrong = {value for value in given if value in values}
+        if len(wrong) < len(given) or len(given) == 1:
+            found |= {(parameter, value) for value in wrong}
+    return found
+
+
+def without(asked: Mapping[str, object], left_out: Collection[tuple[str, str]]) -> dict[str, object]:
+    """What is asked, but for these parameters and values."""
+    kept: dict[str, object] = {}
+    for parameter, given in asked.items():
+        values = [value for value in str(given).split(",") if (parameter, value) not in left_out]
+        if values:
+            kept[parameter] = given if isinstance(given, int) else ",".join(values)
+    return kept

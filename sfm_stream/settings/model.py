@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated, Literal
 
@@ -130,3 +131,9 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bearer_token: Secret | None = None
     consumer_key: Secret | None = None
     consumer_secret: Secret | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this secret from another, and nothing about it: secrets of X are too long to be guessed."""
+        parts = (self.bearer_token, self.consumer_key, self.consumer_secret)
+        return hashlib.sha256("\0".join(str.__str__(part or "") for part in parts).encode()).hexdigest()[:16]

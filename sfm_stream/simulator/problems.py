@@ -61,6 +61,26 @@ PROBLEMS: dict[str, tuple[int, Json]] = {
             "scope": "Product",
         },
     ),
+    "credits": (
+        402,
+        {
+            "title": "CreditsDepleted",
+            "type": "https://api.twitter.com/2/problems/credits",
+            "detail": "Your enrolled account [1234567890] does not have any credits to fulfill this request.",
+            "account_id": 1234567890,
+        },
+    ),
+    "spend-cap": (
+        403,
+        {
+            "title": "SpendCapReached",
+            "type": "https://api.twitter.com/2/problems/spend-cap-reached",
+            "detail": "Your enrolled account [1234567890] has reached its billing cycle spend cap. API requests will be "
+            "blocked until the next cycle begins on 2099-01-01.",
+            "account_id": 1234567890,
+            "reset_date": "2099-01-01",
+        },
+    ),
     "enhance-your-calm": (
         420,
         {"title": "Enhance Your Calm", "type": "about:blank", "status": 420, "detail": "Too many login attempts"},

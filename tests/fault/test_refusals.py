@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import json
 import signal
@@ -12,12 +13,15 @@ from itertools import pairwise
 
 import pytest
 
-from tests.fault.compare import compare, nothing_missing, seconds
+from tests.fault.compare import compare, lines_of, nothing_missing, seconds
 from tests.fault.world import Simulated, World, until
 
 STREAM = "/2/tweets/search/stream"
 RULES = "/2/tweets/search/stream/rules"
-SOON = "from sfm_stream.capture import backoff as b; b.SERVER_FIRST = 0.5; b.LIMIT_FIRST = 1.0; b.CAP_WAIT = 1.0"
+SOON = (
+    "from sfm_stream.capture import backoff as b; b.SERVER_FIRST = 0.5; b.LIMIT_FIRST = 1.0; b.CAP_WAIT = 1.0; "
+    "b.CREDITS_WAIT = 1.0; b.SPEND_CAP_MAX = 1.0; b.CREDENTIAL_FIRST = b.CREDENTIAL_MAX = 0.5"
+)
 
 
 def _attempts(world: World) -> list[float]:
@@ -39,6 +43,129 @@ def test_a_refused_credential_ends_the_program_with_65_and_one_line(world: World
     assert not world.events("stop")[0]["planned"]
 
 
+@pytest.mark.parametrize(("status", "where"), [(401, "stream"), (403, "rules")])
+def test_a_credential_that_has_worked_is_tried_again(world: World, status: int, where: str) -> None:
+    """X refuses good ones for a while now and then; the status says so, and the stream goes on, in the same process."""
+    world.order(
+        {"after": 20, "do": "close"},
+        {"on": "rules", "do": "pass"} if where == "rules" else {"do": "refuse", "status": status, "times": 3},
+    )
+    running = world.start(patch=SOON)
+    world.connected()
+    if where == "rules":
+        running.stop()
+        world.order({"on": "rules", "do": "refuse", "status": status, "times": 3})
+        running = world.start(patch=SOON)
+    world.waits("credential refused", state="credential")
+    world.connected(2)
+    running.stop()
+    assert "which has worked before" in running.log
+    assert world.events("refused")[0]["http_status"] == status
+    compare(world)
+
+
+def test_a_credential_that_has_worked_is_given_up_after_hours(world: World) -> None:
+    """In the end it is a wrong one, and the exit code says so."""
+    world.order({"after": 20, "do": "close"}, {"do": "refuse", "status": 401, "times": 0})
+    running = world.start(patch=f"{SOON}; from sfm_stream.capture import connection as c; c.CREDENTIAL_PATIENCE = 2.0")
+    assert running.left() == 65
+    assert len(world.events("connect")) == 1
+    assert len(_attempts(world)) > 2
+
+
+def test_another_credential_than_the_one_that_worked_ends_at_once(world: World) -> None:
+    """It never worked: a new secret that is wrong is told at once, whatever the one before it did."""
+    running = world.start()
+    world.connected()
+    running.stop()
+    path = world.folder / "config" / "credentials" / "lab.json"
+    path.write_text(json.dumps({"bearer_token": "another"}))
+    other = f"app-{hashlib.sha256(b'another').hexdigest()[:8]}"
+    world.simulated.ask(
+        "/_simulator/plan?append=true",
+        {"steps": [{"on": "any", "app": other, "do": "refuse", "status": 401, "times": 0}]},
+    )
+    assert world.start().left() == 65
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_the_page_of_a_web_filter_says_nothing_of_the_credential(make_world: Callable[..., World], status: int) -> None:
+    """Whatever its status, it is a trouble of the network: waited for, also by a program that never connected."""
+    asked: list[str] = []
+
+    class Filter(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<html><body>Blocked by your administrator</body></html>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Filter) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        world = make_world(api_url=f"http://127.0.0.1:{server.server_address[1]}")
+        running = world.start(patch=SOON)
+        assert "Blocked by your administrator" in world.waits("no answer of X")["detail"]
+        until(lambda: len(asked) > 2, "more tries")
+        running.stop()
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("problem", "name"), [("credits", "credits"), ("spend-cap", "spend cap")])
+def test_money_that_is_spent_is_a_state_and_a_gap_of_its_own(world: World, problem: str, name: str) -> None:
+    """Neither a wrong credential nor a fault of X: the program waits, says for what, and goes on when it is paid."""
+    world.order({"after": 20, "do": "close"}, {"do": "refuse", "problem": problem, "times": 2})
+    running = world.start(patch=SOON)
+    status = world.waits(name, state=name)
+    assert "enrolled account" in status["detail"]
+    world.connected(2)
+    running.stop()
+    assert name in [event["cause"] for event in world.events("gap")]
+    assert world.events("refused")[0]["reason"] == name
+    compare(world)
+
+
+@pytest.mark.parametrize("problem", ["credits", "spend-cap", "usage-capped"])
+def test_money_is_waited_for_in_the_rules_as_well(world: World, problem: str) -> None:
+    """Every call of an app without credits fails; the cap of the next century is asked about daily, not hammered."""
+    world.order({"on": "rules", "do": "refuse", "problem": problem, "times": 0})
+    running = world.start()
+    state = {"credits": "credits", "spend-cap": "spend cap", "usage-capped": "usage cap"}[problem]
+    detail = world.waits(state, state=state)["detail"]
+    assert 900 <= float(detail.rpartition("next try in ")[2].split()[0]) <= 86400
+    assert running.stop() < 5
+
+
+def test_a_field_that_x_does_not_take_is_left_out(world: World) -> None:
+    """X takes fields away now and then: better a record without one than none; it is journaled and shown."""
+    message = "The `tweet.fields` query parameter value [lang] is not one of [id,text]"
+    body = {"errors": [{"parameters": {"tweet.fields": ["id,lang"]}, "message": message}], "title": "Invalid Request"}
+    world.order({"do": "refuse", "status": 400, "body": body})
+    running = world.start()
+    world.connected()
+    world.sent_more(10)
+    assert "without lang (tweet_fields)" in world.waits("X refuses", state="connected")["detail"]
+    running.stop()
+    assert world.events("fields")[0]["left_out"] == ["tweet_fields=lang"]
+    assert message in running.log
+    lines = lines_of(world)
+    assert lines
+    assert not any(b'"lang"' in line for line in lines)
+    nothing_missing(world)
+
+
+def test_any_other_invalid_request_ends_the_program_with_xs_words(world: World) -> None:
+    """The message of X's error is shown, not only its title."""
+    body = {"errors": [{"parameters": {}, "message": "Something else is wrong"}], "title": "Invalid Request"}
+    world.order({"do": "refuse", "status": 400, "body": body})
+    running = world.start()
+    assert running.left() == 64
+    assert "Something else is wrong" in running.log.splitlines()[-1]
+
+
 def test_a_forbidden_answer_that_means_a_spent_cap_is_waited_for(world: World) -> None:
     """X may say with a 403 that the month is spent: that is no matter of the credential."""
     world.order({"do": "refuse", "status": 403, "problem": "usage-capped"})
@@ -52,7 +179,7 @@ def test_a_spent_month_at_x_is_waited_for(world: World) -> None:
     """UsageCapExceeded is asked about again each hour, and SIGTERM ends even that wait at once."""
     world.order({"do": "refuse", "problem": "usage-capped", "times": 0})
     running = world.start()
-    assert "next try in 3" in world.waits("usage cap")["detail"]
+    assert "next try in 3" in world.waits("usage cap", state="usage cap")["detail"]
     assert running.stop() < 5
     assert len(_attempts(world)) == 1
 

@@ -14,6 +14,21 @@ from sfm_stream.capture.answers import DETAIL, Kind, refusal, seconds_until
 
 PROBLEMS = "https://api.twitter.com/2/problems/"
 CAPPED = json.dumps({"title": "UsageCapExceeded", "detail": "Usage cap exceeded: Monthly product cap"}).encode()
+CREDITS = json.dumps(
+    {
+        "account_id": 17,
+        "title": "CreditsDepleted",
+        "detail": "Your enrolled account [17] does not have any credits to fulfill this request.",
+        "type": PROBLEMS + "credits",
+    }
+).encode()
+SPENT = json.dumps(
+    {
+        "title": "SpendCapReached",
+        "detail": "Your account has reached its billing cycle spend cap.",
+        "reset_date": "2026-12-14",
+    }
+).encode()
 CONNECTED = json.dumps(
     {
         "title": "ConnectionException",
@@ -33,8 +48,21 @@ def test_what_is_granted_is_no_refusal(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (401, b"", Kind.CREDENTIAL),
+        (401, b'{"title":"Unauthorized","type":"about:blank","status":401}', Kind.CREDENTIAL),
+        (401, b'{"errors":[{"code":89,"message":"Invalid or expired token."}]}', Kind.CREDENTIAL),
         (403, b'{"title":"Client Forbidden"}', Kind.CREDENTIAL),
+        (401, b"", Kind.FOREIGN),
+        (401, b"{}", Kind.FOREIGN),
+        (403, b"<html>Blocked by your administrator</html>", Kind.FOREIGN),
+        (403, b'{"error":"blocked","policy":7}', Kind.FOREIGN),
+        (403, b"[" * 100_000, Kind.FOREIGN),
+        (402, CREDITS, Kind.CREDITS),
+        (403, CREDITS, Kind.CREDITS),
+        (402, b'{"title":"Payment Required"}', Kind.CREDITS),
+        (402, b"<html>Pay for this network</html>", Kind.FOREIGN),
+        (403, SPENT, Kind.SPEND_CAP),
+        (429, SPENT, Kind.SPEND_CAP),
+        (400, b'{"errors":[{"title":"CreditsDepleted"}]}', Kind.CREDITS),
         (403, CAPPED, Kind.USAGE_CAP),
         (409, b"{}", Kind.NO_RULES),
         (420, b"", Kind.RATE_LIMIT),
@@ -43,8 +71,8 @@ def test_what_is_granted_is_no_refusal(status: int) -> None:
         (429, CAPPED, Kind.USAGE_CAP),
         (429, b'{"type":"' + PROBLEMS.encode() + b'usage-capped"}', Kind.USAGE_CAP),
         (400, b' {"title":"Invalid Request"}', Kind.INVALID),
-        (422, b'{"errors":[]}', Kind.INVALID),
-        (400, b"<html>a proxy's page</html>", Kind.SERVER),
+        (422, b'{"errors":[{"message":"no"}]}', Kind.INVALID),
+        (400, b"<html>a proxy's page</html>", Kind.FOREIGN),
         (404, b"", Kind.SERVER),
         (500, b"", Kind.SERVER),
         (503, CONNECTED, Kind.SERVER),
@@ -71,6 +99,29 @@ def test_words_within_a_list_of_errors_are_found() -> None:
     refused = refusal(400, {}, b'{"errors":[{"message":"one"},{"detail":"two","title":"Bad"}]}')
     assert refused is not None
     assert refused.detail == "one; Bad: two"
+
+
+def test_the_words_of_a_problem_and_of_its_errors_are_all_shown() -> None:
+    """The title of a 400 says nothing; the message of its error says which field."""
+    message = "The `tweet.fields` query parameter value [article] is not one of [id,text]"
+    body = {
+        "errors": [{"parameters": {"tweet.fields": ["id,article"]}, "message": message}],
+        "title": "Invalid Request",
+    }
+    refused = refusal(400, {}, json.dumps(body).encode())
+    assert refused is not None
+    assert refused.detail == f"Invalid Request; {message}"
+    assert refused.parameters == {"tweet.fields": ("article",)}
+
+
+def test_the_start_of_the_next_billing_cycle_is_read() -> None:
+    """A spend cap ends on a date; an odd one is none."""
+    refused = refusal(403, {"x-rate-limit-reset": "1795550400"}, SPENT)
+    assert refused is not None
+    assert refused.reset == datetime(2026, 12, 14, tzinfo=UTC)
+    odd = refusal(403, {}, SPENT.replace(b"2026-12-14", b"soon"))
+    assert odd is not None
+    assert odd.reset is None
 
 
 def test_a_redirect_says_where_it_would_have_led() -> None:

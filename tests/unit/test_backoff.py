@@ -55,6 +55,27 @@ def test_limits_double_from_a_minute(backoff: Backoff, kind: Kind) -> None:
         assert full * 0.9 <= wait <= full
 
 
+def test_credits_are_asked_about_now_and_then(backoff: Backoff) -> None:
+    """Somebody must pay first: each half hour, without growing."""
+    for wait in [backoff.after_refusal(0.0, refused(Kind.CREDITS), 0) for _ in range(10)]:
+        assert 15 * 60 <= wait <= 60 * 60
+
+
+@pytest.mark.parametrize(("reset", "full"), [(0.0, CAP_WAIT), (7200.0, 7200.0), (30 * 86400.0, 86400.0)])
+def test_a_spend_cap_is_waited_for_to_the_next_cycle_and_asked_about_daily(
+    backoff: Backoff, reset: float, full: float
+) -> None:
+    """Somebody may raise it before."""
+    assert full * 0.9 <= backoff.after_refusal(0.0, refused(Kind.SPEND_CAP), reset) <= full
+
+
+def test_a_refused_credential_is_tried_ever_more_slowly(backoff: Backoff) -> None:
+    """From a minute to a quarter of an hour."""
+    waits = [backoff.after_refusal(0.0, refused(Kind.CREDENTIAL), 0) for _ in range(6)]
+    for wait, full in zip(waits, [60, 120, 240, 480, 900, 900], strict=True):
+        assert full * 0.9 <= wait <= full
+
+
 @given(st.floats(0.001, WINDOW))
 def test_a_limit_whose_end_x_says_is_waited_for_to_its_end(reset: float) -> None:
     """Never shorter than X said, and only some seconds longer."""

@@ -317,7 +317,8 @@ def test_a_redirect_is_not_followed(serve: Callable[..., X], status: int) -> Non
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (401, b"{}", Kind.CREDENTIAL),
+        (401, b'{"title":"Unauthorized"}', Kind.CREDENTIAL),
+        (401, b"<html>Sign in</html>", Kind.FOREIGN),
         (409, b'{"title":"RuleConfigurationIssue"}', Kind.NO_RULES),
         (429, b'{"connection_issue":"TooManyConnections"}', Kind.CONNECTIONS),
         (503, b"<html>", Kind.SERVER),
@@ -557,7 +558,7 @@ def test_tweepys_own_calls_go_to_our_host_and_raise_what_we_raise(serve: Callabl
         bodies.append(peer.request.partition(b"\r\n\r\n")[2])
         peer.send(HEAD + b"Content-Length: 13\r\n\r\n" + b'{"data":[{}]}')
 
-    server = serve(answer, lambda peer: peer.send(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"))
+    server = serve(answer, lambda peer: peer.send(b'HTTP/1.1 403 No\r\n\r\n{"title":"No"}'))
     client = Client(Secret(TOKEN), server.url)
     assert client.add_rules([tweepy.StreamRule("hail", "sfm:a:b")]).content == b'{"data":[{}]}'
     assert json.loads(bodies[0]) == {"add": [{"value": "hail", "tag": "sfm:a:b"}]}

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sfm_stream.settings.checks import field_faults
-from sfm_stream.settings.fields import PUBLIC, parameters
+from sfm_stream.settings.fields import PUBLIC, named, parameters, without
 from sfm_stream.settings.model import Fields
 
 PRIVATE = {
@@ -52,3 +52,35 @@ def test_every_public_field_passes_the_checks_of_the_inventory() -> None:
     assert list(field_faults(everything, "here")) == []
     (fault,) = field_faults(Fields(tweet=("non_public_metrics",)), "here")
     assert str(fault).startswith('here: tweet: unknown field "non_public_metrics"; did you mean')
+
+
+ASKED = {"tweet_fields": "id,text,article", "expansions": "author_id", "backfill_minutes": 3}
+
+
+@pytest.mark.parametrize(
+    ("refused", "found"),
+    [
+        ({"tweet.fields": ("article",)}, {("tweet_fields", "article")}),
+        ({"tweet.fields": ("article", "never asked")}, {("tweet_fields", "article")}),
+        ({"tweet.fields": ("id", "text", "article")}, set()),
+        ({"expansions": ("author_id",)}, {("expansions", "author_id")}),
+        ({"backfill_minutes": ("3",)}, {("backfill_minutes", "3")}),
+        ({"user.fields": ("id",), "other": ("x",)}, set()),
+        ({}, set()),
+    ],
+)
+def test_what_x_does_not_take_is_found_in_what_was_asked(
+    refused: dict[str, tuple[str, ...]], found: set[tuple[str, str]]
+) -> None:
+    """Where it repeats the whole question, it has not said which."""
+    assert named(ASKED, refused) == found
+
+
+def test_what_is_left_out_is_not_asked_for() -> None:
+    """A parameter of which nothing is left is not given at all."""
+    left_out = {("tweet_fields", "article"), ("expansions", "author_id")}
+    assert without(ASKED, left_out) == {"tweet_fields": "id,text", "backfill_minutes": 3}
+    assert without(ASKED, {("backfill_minutes", "3")}) == {
+        "tweet_fields": "id,text,article",
+        "expansions": "author_id",
+    }
