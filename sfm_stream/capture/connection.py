@@ -51,6 +51,7 @@ class Connection(threading.Thread):
         stream: What to capture.
         credential: The secret.
         receive: Gets each post: the line and its id. Called in this thread; must be quick.
+        message: Gets each line that is no post, likewise.
         journal: Told of what happens.
         wake: Called when the state has changed.
         past: Of the program's last run.
@@ -62,6 +63,7 @@ class Connection(threading.Thread):
         credential: Credential,
         *,
         receive: Callable[[bytes, str], None],
+        message: Callable[[bytes], None],
         journal: Record,
         wake: Callable[[], None],
         past: Past,
@@ -81,6 +83,7 @@ class Connection(threading.Thread):
         self._accounts = AccountWatch(stream.accounts)
         self._credential = credential
         self._receive = receive
+        self._message = message
         self._journal = journal
         self._wake = wake
         self._outage = past.outage
@@ -278,13 +281,11 @@ class Connection(threading.Thread):
                 self.hold("budget", "the budget is spent")
 
     def _on_message(self, line: bytes, found: Envelope) -> None:
-        self._journal.write("message", text=line.decode("utf-8", "replace"))
+        self._message(line)
         if problem := found.disconnect:
             # What is under way is received all the same.
             self._announced = problem.detail or problem.title
             self._end_connection()
-            return
-        log.warning("a line that is no post, kept in the journal: %.300s", line.decode("utf-8", "replace"))
 
     def _after_drop(self, dropped: Dropped, opened: float | None) -> float:
         now = time.monotonic()

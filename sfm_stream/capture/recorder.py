@@ -28,6 +28,7 @@ from sfm_stream.capture.budget import Meter
 from sfm_stream.capture.buffer import Buffer
 from sfm_stream.capture.connection import DRAIN, Connection
 from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
+from sfm_stream.capture.messages import Messages
 from sfm_stream.capture.rule_keeper import RuleState
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Signals
@@ -102,6 +103,8 @@ class Recorder:
         self._stream = stream = settings()
         self._data_dir, self._state_dir = Path(stream.data_dir), Path(stream.state_dir)
         self._buffer = Buffer(signals.wake)
+        self._messages = Messages()
+        self._messages_told = 0
         self._meter = Meter(self._state_dir / "budget" / f"{stream.credential}.json", stream.budget)
         self._live = status.Status(
             program=stream.program,
@@ -134,6 +137,7 @@ class Recorder:
                 self._stream,
                 credential,
                 receive=self._receive,
+                message=self._messages.put,
                 journal=self._journal,
                 wake=self._signals.wake,
                 past=before,
@@ -191,6 +195,8 @@ class Recorder:
             # Killed again before it connects, the next start must know since when posts are lost.
             self._live.last_byte = min(filter(None, (last.last_byte, last.unwritten)), default=None)
             self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
+            self._live.messages_today, self._live.last_message = last.messages_today, last.last_message
+            self._live.last_message_at = last.last_message_at
 
     def _note(self, what: str) -> None:
         """Tells of damage where a person looks."""
@@ -289,6 +295,17 @@ class Recorder:
         live.bytes_today += sum(len(line.raw) for line in lines)
         self._meter.add(len(lines), now)
 
+    def _keep_messages(self, *, closing: bool = False) -> None:
+        """Journals and counts the lines that are no posts."""
+        self._messages.journal(self._journal, closing=closing)
+        if new := self._messages.count - self._messages_told:
+            now, live = clock.now(), self._live
+            if live.last_message_at is None or live.last_message_at.date() != now.date():
+                live.messages_today = 0
+            self._messages_told += new
+            live.messages_today += new
+            live.last_message, live.last_message_at = self._messages.last, now
+
     def _look_after(self, connection: Connection) -> None:
         """Keeps the guards and the live status, about once a second or when the state has changed."""
         connection.tick()
@@ -300,6 +317,7 @@ class Recorder:
         if self._supervision.gone:
             self._signals.stop = "supervisord is gone"
         self._guards.check(connection, self._buffer.count)
+        self._keep_messages()
         live.state, live.detail, live.since = connection.state, connection.detail, connection.since
         live.connected_since = connection.connected_since
         live.last_byte = connection.last_byte or live.last_byte
@@ -375,6 +393,7 @@ class Recorder:
         return clock.at(oldest) if oldest else None
 
     def _leave(self, reason: str, *, planned: bool) -> None:
+        self._keep_messages(closing=True)
         self._journal.write("stop", reason=reason, planned=planned, unwritten=self._unwritten())
         log.log(logging.INFO if planned else logging.ERROR, "stopped: %s", reason)
         self._live.state, self._live.detail, self._live.since = "stopped", reason, clock.now()

@@ -31,10 +31,10 @@ _COLUMNS = ("PROGRAM", "FROM (UTC)", "TO (UTC)", "LENGTH", "KIND", "CAUSE")
 def gaps(
     name: str | None, since: datetime | None, form: str, as_json: bool, config_dir: Path, state_dir: Path | None
 ) -> None:
-    """Show when streams were not connected, when X lacked rules of theirs, and why.
+    """Show when streams were not connected, when X lacked rules of theirs, and why; what was lost, and what X said.
 
     NAME is a filter or a program; all programs of this host without it. Exits with 3 where there are gaps
-    that nobody asked for, or losses.
+    that nobody asked for, losses, or lines that could not be read.
     """
     from sfm_stream.errors import FindingsError
     from sfm_stream.reading import UnreadableError
@@ -63,10 +63,12 @@ def gaps(
 
 
 def _notes(found: Coverage) -> list[str]:
-    """What could not be read of a journal."""
+    """What could not be read: of a journal, and of what the source sent."""
     notes = [found.fault] if found.fault else []
     if found.unreadable:
         notes.append(f"{found.unreadable} unreadable entries of the journal skipped: what they told is not in this")
+    if unread := sum(said.count for said in found.messages if said.unknown):
+        notes.append(f"{unread} lines of the stream could not be read, or were too many to be kept")
     return notes
 
 
@@ -90,6 +92,18 @@ def _text(found: list[Coverage], form: str) -> str:
         for each in found
         for loss in each.losses
     ]
+    rows += [
+        (
+            each.program,
+            table.moment(said.first),
+            table.moment(said.last),
+            f"{said.count} lines",
+            "message",
+            f"{said.kind}: {said.what}",
+        )
+        for each in found
+        for said in each.messages
+    ]
     rows.sort(key=lambda row: (row[0], row[1]))
     if form == "csv":
         return table.csv_text(_COLUMNS, rows)
@@ -101,10 +115,11 @@ def _text(found: list[Coverage], form: str) -> str:
             str(len(each.gaps) - len(each.failures)),
             str(len(each.failures)),
             str(len(each.losses)),
+            str(sum(said.count for said in each.messages)),
         )
         for each in found
     ]
-    summary = table.render(("PROGRAM", "SINCE (UTC)", "CONNECTED", "PLANNED", "FAILURES", "LOSSES"), share)
+    summary = table.render(("PROGRAM", "SINCE (UTC)", "CONNECTED", "PLANNED", "FAILURES", "LOSSES", "MESSAGES"), share)
     return "\n\n".join([summary, table.render(_COLUMNS, rows)] if rows else [summary])
 
 

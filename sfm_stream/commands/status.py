@@ -90,6 +90,7 @@ def _report(stream: Stream | Unusable, state_dir: Path) -> Report:
 def report(stream: Stream, live: Status | None, now: datetime, *, alive: bool, fault: str = "") -> Report:
     """Judges one stream by its settings and its last live status; `fault` says why that could not be read."""
     state, note, well = _judged(stream, live, now, alive=alive, fault=fault)
+    note = "; ".join(filter(None, (note, _said(live, now))))
     if live is not None and live.notes and stream.active:
         note, well = "; ".join(filter(None, (note, *live.notes))), False
     return Report(program=stream.program, active=stream.active, state=state, well=well, note=note, live=live)
@@ -135,6 +136,13 @@ def _rules_fault(stream: Stream, live: Status, now: datetime) -> str:
         return f"X does not hold its rules ({missing}){why}"
     age = (now - live.rules_checked).total_seconds()
     return f"its rules at X were last seen {table.duration(age)} ago{why}" if age > RULES_SEEN else ""
+
+
+def _said(live: Status | None, now: datetime) -> str:
+    """What came today beside the posts; ``gaps`` shows all of it."""
+    if live is None or live.last_message_at is None or live.last_message_at.date() != now.date():
+        return ""
+    return f"{live.messages_today} lines today that are no posts, the last an {live.last_message}"
 
 
 def _row(each: Report) -> tuple[object, ...]:

@@ -118,6 +118,17 @@ class Shortage(Entry, frozen=True, kw_only=True):
     since: clock.Time | None = None
 
 
+class Message(Entry, frozen=True, kw_only=True):
+    """A line of the stream that is no post; or how many more came than are kept."""
+
+    text: str = ""
+    kind: str | None = None
+    what: str | None = None
+    left_out: Count | None = None
+    since: clock.Time | None = None
+    until: clock.Time | None = None
+
+
 class Itself(Entry, frozen=True, kw_only=True):
     """What became of the journal itself."""
 
@@ -138,6 +149,7 @@ KINDS: dict[str, type[Entry]] = {
     "overflow": Overflow,
     "torn": Torn,
     "shortage": Shortage,
+    "message": Message,
     "journal": Itself,
 }
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from sfm_stream.record import entries
+from sfm_stream.record.messages import describe
 from sfm_stream.record.past import Outage
 
 
@@ -48,6 +49,29 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime | None = None
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of one kind that the source sent beside the posts, or in their place; the journal has them.
+
+    Attributes:
+        kind: error, notice, unreadable (it may have been a post), or left out (too many came to be kept).
+        what: A title, or the name of the notice.
+        count: How many.
+        first: When the first of them came.
+        last: When the last of them came.
+    """
+
+    kind: str
+    what: str
+    count: int
+    first: datetime
+    last: datetime
+
+    @property
+    def unknown(self) -> bool:
+        """Whether posts may be among them."""
+        return self.kind not in ("error", "notice")
+
+
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a program in a time.
 
@@ -58,6 +82,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         connected: The share of that time with a connection, from 0 to 1; None where it was never connected.
         gaps: Oldest first.
         losses: Oldest first.
+        messages: By kind and subject, in the order of their first.
         unreadable: Entries of the journal that are damaged: what they said is not in this.
         fault: Why the journal cannot be read to its end; None where it can.
     """
@@ -68,6 +93,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     connected: float | None
     gaps: tuple[Gap, ...]
     losses: tuple[Loss, ...]
+    messages: tuple[Said, ...] = ()
     unreadable: int = 0
     fault: str | None = None
 
@@ -95,6 +121,7 @@ def coverage(
     first: datetime | None = None
     gaps: list[Gap] = []
     losses: list[Loss] = []
+    messages: dict[tuple[str, str], Said] = {}
     earlier = 0
     for entry in journal:
         if since is not None and entry.time < since:
@@ -105,6 +132,9 @@ def coverage(
             gaps.append(_gap(entry))
         elif isinstance(entry, entries.Shortage):
             _extend_shortage(losses, entry)
+        elif isinstance(entry, entries.Message) and (since is None or entry.time >= since):
+            said = _said(entry)
+            messages[said.kind, said.what] = _together(messages.get((said.kind, said.what)), said)
         elif (loss := _loss(entry)) is not None:
             losses.append(loss)
     unreadable = journal.skipped - earlier
@@ -121,6 +151,7 @@ def coverage(
             connected=None,
             gaps=(),
             losses=tuple(losses),
+            messages=tuple(messages.values()),
             unreadable=unreadable,
         )
     gaps = [gap for gap in gaps if (gap.end or now) > start]
@@ -134,6 +165,7 @@ def coverage(
         connected=max(0.0, 1 - missing / whole) if whole > 0 else None,
         gaps=tuple(gaps),
         losses=tuple(losses),
+        messages=tuple(messages.values()),
         unreadable=unreadable,
     )
 
@@ -141,6 +173,20 @@ def coverage(
 def unknown(program: str, now: datetime, fault: str) -> Coverage:
     """Of a program whose journal cannot be read, nothing is known."""
     return Coverage(program=program, start=None, end=now, connected=None, gaps=(), losses=(), fault=fault)
+
+
+def _said(entry: entries.Message) -> Said:
+    if entry.left_out is not None:
+        since, until = entry.since or entry.time, entry.until or entry.time
+        return Said(kind="left out", what="too many to be kept", count=entry.left_out, first=since, last=until)
+    kind, what = describe(entry.text.encode("utf-8", "replace"))
+    return Said(kind=entry.kind or kind, what=entry.what or what, count=1, first=entry.time, last=entry.time)
+
+
+def _together(before: Said | None, said: Said) -> Said:
+    if before is None:
+        return said
+    return msgspec.structs.replace(before, count=before.count + said.count, last=said.last)
 
 
 def _gap(entry: entries.Gap) -> Gap:

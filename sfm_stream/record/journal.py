@@ -17,7 +17,8 @@ rules        by, added, removed, kept (numbers), and the rules that were added a
 shortage     missing: rules that X held, that are still wanted and not there; 0 ends it. cause, since
 foreign      rules of the app that are not this filter's: what they match arrives, too
 account      post, name, id of its author, and the followed name or id that does not go with it: followed, followed_id
-message      text: a line of the stream that is no post
+message      kind, what, text, at, bytes (of a line that is cut): a line of the stream that is no post; or left_out,
+             since, until: how many more came in a minute than are kept
 overflow     posts, bytes, first_time, last_time: arrived and dropped, the writer being too slow
 torn         bytes: an incomplete last line of a connection
 slot         connection, client_ip, connected_at, action

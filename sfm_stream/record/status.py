@@ -43,6 +43,9 @@ class Status(msgspec.Struct, kw_only=True):
         last_post: When a post last arrived.
         posts_today: Posts since midnight UTC.
         bytes_today: Their size as they arrived.
+        messages_today: Lines since midnight UTC that are no posts, which the journal has.
+        last_message: The kind of the last one, and what it was about.
+        last_message_at: When it came.
         segment: The file being written.
         buffer: Bytes that wait to be written.
         buffer_high: The most that ever waited.
@@ -73,6 +76,9 @@ class Status(msgspec.Struct, kw_only=True):
     last_post: clock.Time | None = None
     posts_today: int = 0
     bytes_today: int = 0
+    messages_today: int = 0
+    last_message: str = ""
+    last_message_at: clock.Time | None = None
     segment: str | None = None
     buffer: int = 0
     buffer_high: int = 0

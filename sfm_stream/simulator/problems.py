@@ -75,8 +75,8 @@ PROBLEMS: dict[str, tuple[int, Json]] = {
         {
             "title": "SpendCapReached",
             "type": "https://api.twitter.com/2/problems/spend-cap-reached",
-            "detail": "Your enrolled account [1234567890] has reached its billing cycle spend cap. API requests will be "
-            "blocked until the next cycle begins on 2099-01-01.",
+            "detail": "Your enrolled account [1234567890] has reached its billing cycle spend cap. API requests will "
+            "be blocked until the next cycle begins on 2099-01-01.",
             "account_id": 1234567890,
             "reset_date": "2099-01-01",
         },

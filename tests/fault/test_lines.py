@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from tests.fault.compare import compare, kept_ids, lines_of, nothing_missing
-from tests.fault.world import Simulated, World
+from tests.fault.world import Simulated, World, until
+
+COMMAND = (sys.executable, "-m", "sfm_stream")
 
 
 def _capture(world: World, *actions: dict[str, object], posts: int = 30) -> None:
@@ -73,6 +77,59 @@ def test_lines_of_other_shapes_end_nothing(world: World, text: str) -> None:
     running.stop()
     assert len(world.events("connect")) == 1
     assert len(set(kept_ids(world)) & {event["id"] for event in world.sent()}) == len(world.sent())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '\ufeff{"data":{"id":"17","text":"a"}}',
+        '{"data":{"id":"17","text":"a"},"x":' + "[" * 1500 + "]" * 1500 + "}",
+        '{"data":{"id":"17","n":' + "7" * 6000 + "}}",
+    ],
+    ids=["byte order mark", "deep", "6,000 digits"],
+)
+def test_a_post_that_a_json_reader_refuses_is_in_the_file(world: World, text: str) -> None:
+    """Byte for byte: it was paid for."""
+    _capture(world, {"do": "inject", "what": "raw", "text": text, "after": 10})
+    assert text.encode(errors="surrogateescape") in lines_of(world)
+    assert world.events("message") == []
+
+
+def test_messages_are_counted_and_shown(world: World) -> None:
+    """A limit, a warning, a withheld post, a problem and a line of no kind: status and gaps tell of them."""
+    texts = [
+        '{"limit":{"track":7}}',
+        '{"withheld":{"post_id":"17"}}',
+        '{"warning":{"code":"FALLING_BEHIND"}}',
+        '{"errors":[{"title":"Field Hydration Failure"}]}',
+        "<html>",
+    ]
+    world.order({"actions": [{"do": "inject", "what": "raw", "text": text, "after": 5} for text in texts]})
+    running = world.start()
+    world.connected()
+    world.sent_more(10)
+    until(lambda: world.status().get("messages_today") == 5, "5 messages in", world)
+    config = str(world.folder / "config")
+    status = subprocess.run([*COMMAND, "status", "--config-dir", config], capture_output=True, text=True)
+    assert "5 lines today that are no posts, the last an unreadable" in status.stdout
+    running.stop()
+    assert [event["kind"] for event in world.events("message")] == ["notice"] * 3 + ["error", "unreadable"]
+    gaps = subprocess.run([*COMMAND, "gaps", "--config-dir", config], capture_output=True, text=True)
+    assert gaps.returncode == 3
+    for words in ("notice: limit", "notice: withheld", "notice: warning", "error: Field Hydration", "unreadable: "):
+        assert words in gaps.stdout
+    assert "1 lines of the stream could not be read" in gaps.stderr
+
+
+def test_a_flood_of_messages_does_not_fill_the_journal(world: World) -> None:
+    """So many a minute are kept, the others counted; the posts among them arrive as ever."""
+    flood = '{"limit":{"track":7}}\r\n' * 20_000
+    _capture(world, {"do": "inject", "what": "raw", "text": flood + "[" * 9_000, "after": 10})
+    nothing_missing(world)
+    kept = world.events("message")
+    assert len(kept) < 100
+    assert sum(event.get("left_out", 1) for event in kept) == 20_001
+    assert (world.state / "journal" / f"{world.program}.jsonl").stat().st_size < 100_000
 
 
 def test_blank_lines_are_not_kept(world: World) -> None:

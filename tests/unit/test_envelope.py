@@ -68,6 +68,11 @@ def test_an_error_that_ends_nothing_is_no_announcement() -> None:
         b'{"data":{"id":"17"},"odd":NaN}',
         b'{"data":{"id":"17"},"odd":1e999}',
         b'{"data":{"id":17}}',
+        b'\xef\xbb\xbf{"data":{"id":"17"}}',
+        b'{"n":' + b"7" * 6000 + b',"data":{"id":"17"}}',
+        b'{"x":' + b"[" * 2_000 + b"]" * 2_000 + b',"data":{"id":"17"}}',
+        b'{"data":{"id":"17","x":' + b'{"id":' * 100_000 + b'"5"' + b"}" * 100_000 + b"}}",
+        b'{"x":"]}\\"{","y":' + b"[ " * 2_000 + b" ]" * 2_000 + b',"data" : {"x":{"id":"3"}, "id" : 17 } } ',
         b'{"data":{"id":"17"},"errors":null}',
         b'{"data":{"id":"17"},"errors":[null,{"title":5},{"detail":null}]}',
     ],
@@ -78,6 +83,11 @@ def test_an_error_that_ends_nothing_is_no_announcement() -> None:
         "NaN",
         "huge number",
         "number",
+        "byte order mark",
+        "number of 6,000 digits",
+        "deep beside",
+        "deep within",
+        "deep and odd",
         "null",
         "odd errors",
     ],
@@ -92,12 +102,25 @@ def test_a_post_of_an_odd_shape_is_a_post_all_the_same(line: bytes) -> None:
     [
         *(b"", b"{}", b"[]", b"null", b"17", b'"data"', b"{", b'{"data":null}', b'{"data":[]}', b'{"data":{}}'),
         *(b'{"data":{"id":null}}', b'{"data":{"id":""}}', b'{"data":{"id":"17"}', b"\xff", b"[" * 100_000),
-        b'{"data":{"id":"17"},"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"data":{"id":"17"},"x":' + b"[" * 100_000 + b"]" * 99_999 + b"}",
+        b'{"x":{"data":{"id":"17"}},"y":' + b"[" * 2_000 + b"]" * 2_000 + b"}",
+        b'[{"data":{"id":"17"}},' + b"[" * 2_000 + b"]" * 2_000 + b"]",
+        b'{"data":{"id":true},"x":' + b"[" * 2_000 + b"]" * 2_000 + b"}",
+        b'{"data":{"id":"17"},"x":' + b"[" * 2_000 + b"]" * 2_000 + b"} more",
+        b'{"data":{"id":"17"},"x":' + b"[" * 2_000 + b'"]' + b"]" * 2_000 + b"}",
     ],
 )
 def test_what_is_neither_post_nor_message_is_nothing(line: bytes) -> None:
     """It raises nothing: one odd line must not end a capture."""
     assert look(line) == Envelope()
+
+
+@given(plain, st.integers(1001, 3000), st.sampled_from([(b"[", b"]"), (b'{"id":', b"}")]))
+def test_the_id_is_found_however_deep_the_rest_is(more: object, depth: int, brackets: tuple[bytes, bytes]) -> None:
+    """By a scanner that agrees with the readers."""
+    deep = brackets[0] * depth + b"1" + brackets[1] * depth
+    start = json.dumps({"more": more, "data": {"more": more, "id": "17", "x": 0}}).encode()
+    assert post(start.replace(b'"x": 0', b'"x": ' + deep)) == "17"
 
 
 @given(st.binary() | plain.map(lambda value: json.dumps(value).encode()))
