@@ -13,7 +13,7 @@ import click
 from sfm_stream import __version__
 from sfm_stream.errors import ConfigError, SfmError, UsageError
 from sfm_stream.places import config_dir_option
-from sfm_stream.table import duration, json_option, json_text, render
+from sfm_stream.table import duration, json_option, json_text, printable, render
 
 if TYPE_CHECKING:
     from sfm_stream.settings.model import Kind, Stream
@@ -54,7 +54,7 @@ def main() -> NoReturn:
         sys.exit(130)
     except SfmError as error:
         for line in filter(None, str(error).splitlines()):
-            click.echo(f"sfm-stream: {line}", err=True)
+            click.echo(f"sfm-stream: {printable(line)}", err=True)
         sys.exit(error.exit_code)
 
 

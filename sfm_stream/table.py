@@ -5,7 +5,6 @@ Results go to standard output, progress to standard error. Times are UTC.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -83,8 +82,14 @@ def printable(text: str) -> str:
     """Text that any terminal takes: control characters, and bytes of a file name that are no UTF-8, as escapes."""
     if text.isascii() and text.isprintable():
         return text
-    text = os.fsencode(text).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def size(count: float) -> str:

@@ -126,6 +126,10 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
             self._given_up = True
             self._exchange.shut(socket.SHUT_RDWR)
 
+    def unread(self) -> int:
+        """Bytes that have arrived at this host and were not read. From any thread."""
+        return self._exchange.unread()
+
     def _auth(self) -> AuthBase:
         return _Bearer(self.bearer_token)
 

@@ -25,7 +25,7 @@ from sfm_stream.capture.client import Client, Dropped, End, Refused
 from sfm_stream.capture.envelope import Envelope, look
 from sfm_stream.capture.rule_keeper import RuleKeeper, RuleState
 from sfm_stream.capture.slot import Slot
-from sfm_stream.errors import ConfigError, CredentialError
+from sfm_stream.errors import ConfigError, CredentialError, StorageError
 from sfm_stream.record.journal import Record
 from sfm_stream.record.past import Outage, Past
 from sfm_stream.settings import fields
@@ -34,6 +34,8 @@ from sfm_stream.settings.model import SAMPLE, Credential, Stream
 
 DRAIN = 1.0
 """Seconds for what is under way to arrive, after X was asked to end the connection."""
+IDENTIFY_AFTER = (0.0, 5.0, 60.0)
+"""Seconds after a connect, and between them, at which X is asked which connection is ours."""
 _SANE = timedelta(days=1)
 """A server whose clock differs by more could not be reached over TLS."""
 CREDENTIAL_PATIENCE = 6 * 3600.0
@@ -53,6 +55,7 @@ class Connection(threading.Thread):
         receive: Gets each post: the line and its id. Called in this thread; must be quick.
         message: Gets each line that is no post, likewise.
         journal: Told of what happens.
+        tries: Told of each try to connect, before it is made.
         wake: Called when the state has changed.
         past: Of the program's last run.
     """
@@ -65,6 +68,7 @@ class Connection(threading.Thread):
         receive: Callable[[bytes, str], None],
         message: Callable[[bytes], None],
         journal: Record,
+        tries: Callable[[], None],
         wake: Callable[[], None],
         past: Past,
     ) -> None:
@@ -85,9 +89,10 @@ class Connection(threading.Thread):
         self._receive = receive
         self._message = message
         self._journal = journal
+        self._tries = tries
         self._wake = wake
         self._outage = past.outage
-        self._slot = Slot("sample_stream" if stream.kind == SAMPLE else "filtered_stream", journal, past.connected_at)
+        self._slot = Slot("sample_stream" if stream.kind == SAMPLE else "filtered_stream", journal, past)
         self._backoff = Backoff()
         for at in past.connects:
             # X counts on over our restarts. A connect that seems to lie ahead is from before a clock was set right.
@@ -169,6 +174,11 @@ class Connection(threading.Thread):
             if self._finish_by is not None and now > self._finish_by:
                 client.abort()
 
+    def unread(self) -> int:
+        """Bytes of the connection that have arrived at this host and were not read."""
+        client = self._client
+        return client.unread() if client is not None else 0
+
     # The thread's own.
 
     def run(self) -> None:
@@ -198,6 +208,7 @@ class Connection(threading.Thread):
             self._client = Client(self._bearer(), self._stream.api_url, self._on_line, self._on_open)
             if self._stopping or self._hold:
                 return 0.0
+            self._tries()
             self._backoff.connecting(time.monotonic())
             opened = time.monotonic()
             self._connect(self._client)
@@ -246,8 +257,22 @@ class Connection(threading.Thread):
         self._told = ""
         self.connected_since = self.last_byte = now
         self._enter("connected", f"without {_listed(self._left_out)}, which X refuses" if self._left_out else "")
+        threading.Thread(target=self._identify, name="slot", daemon=True).start()
         if self._rules is not None and not self._rules_watch.is_alive():
             self._rules_watch.start()
+
+    def _identify(self) -> None:
+        """Learns how X knows this connection, to know it again when it is dead. X may list it a little late."""
+        since = self.connected_since
+        for wait in IDENTIFY_AFTER:
+            time.sleep(wait)
+            if self.connected_since != since:
+                return
+            try:
+                if self._slot.identify(self._requests()):
+                    return
+            except (Refused, Dropped, StorageError) as error:
+                log.info("X did not say which connection is ours: %s", error)
 
     def _gap(self, outage: Outage, end: datetime) -> None:
         self._journal.write(

@@ -31,20 +31,24 @@ from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.capture.messages import Messages
 from sfm_stream.capture.rule_keeper import RuleState
 from sfm_stream.capture.segment import Line
-from sfm_stream.capture.signals import Signals
+from sfm_stream.capture.signals import Interrupted, Signals
 from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
 from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
 from sfm_stream.names import PART
 from sfm_stream.owner import require_directory
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import history, journal, past, status
+from sfm_stream.record.connects import Connects
 from sfm_stream.settings.model import Budget, Credential, Stream
 from sfm_stream.supervised import STEADY, Supervision
+from sfm_stream.table import printable
 
 BATCH = 1 << 20
 """Bytes to compress and write at a time."""
 GATHER = 0.05
 """Seconds to let lines gather before they are written: many at once cost less."""
+COUNT = 0.2
+"""Seconds to count what is left unread, where a stop comes to that."""
 TICK = 1.0
 """Seconds between two looks at the guards, and two live statuses."""
 
@@ -67,7 +71,9 @@ def run(
         SfmError: What no retry cures; the message is for a person.
     """
     logging.Formatter.converter = time.gmtime
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ"))
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("sfm_stream").setLevel(logging.DEBUG if verbose else logging.INFO)
     signals, supervision, begun = Signals(), Supervision(), time.monotonic()
     try:
@@ -81,6 +87,14 @@ def run(
             while not signals.stop and time.monotonic() < begun + STEADY:
                 signals.wait(begun + STEADY - time.monotonic())
         raise
+
+
+class _OneLine(logging.Formatter):
+    """Shows control characters as escapes: what a server says must not speak to the terminal of whoever reads it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        record.message = printable(record.message)
+        return super().formatMessage(record)
 
 
 class Recorder:
@@ -118,7 +132,9 @@ class Recorder:
         self._in_force = ""
         self._due = 0.0
         self._journal: journal.Record = journal.NoJournal()
-        self._sink: Sink = Printed()
+        self._sink: Sink = Printed(lambda: signals.stop is not None)
+        self._discarding = False
+        self._discarded = 0
 
     def run(self, credential: Credential) -> None:
         """Captures until a signal asks it to stop.
@@ -127,6 +143,7 @@ class Recorder:
             SfmError: What no retry cures. It is in the journal, and the segment is finished where that was possible.
         """
         before = self._take_name() if self._save else past.Past()
+        connection = None
         try:
             self._guards = Guards(
                 self._meter, self._data_dir if self._save else None, self._stream.min_free, self._journal
@@ -139,17 +156,21 @@ class Recorder:
                 receive=self._receive,
                 message=self._messages.put,
                 journal=self._journal,
+                tries=Connects(self._state_dir, self._stream.program).note if self._save else lambda: None,
                 wake=self._signals.wake,
                 past=before,
             )
             self._capture(connection)
             if connection.failure is not None:
                 raise connection.failure
+        except Interrupted:
+            pass  # what was salvaged is journaled; the next start goes on with the rest
         except SfmError as error:
             with suppress(SfmError, OSError):
                 self._leave(str(error), planned=False)
             raise
-        self._live.last_byte = connection.last_byte or self._live.last_byte
+        if connection is not None:
+            self._live.last_byte = connection.last_byte or self._live.last_byte
         self._leave(self._signals.stop or "", planned=True)
 
     def _capture(self, connection: Connection) -> None:
@@ -214,10 +235,11 @@ class Recorder:
         stream = self._stream
         try:
             self._wait_for_room()
-            self._adopt()
             # A power cut takes what was not synced, though the time of the last write may have been kept.
             reach = timedelta(seconds=SYNC if before.rebooted else 0)
-            flushed = [self._salvage(path, reach) for path in salvage.leftovers(self._data_dir, stream.program)]
+            with self._signals.interruptible():
+                self._adopt()
+                flushed = [self._salvage(path, reach) for path in salvage.leftovers(self._data_dir, stream.program)]
             probe = self._data_dir / f".{stream.program}.probe"
             probe.touch(mode=0o640)
             probe.unlink()
@@ -261,6 +283,9 @@ class Recorder:
         return saved.lost_after
 
     def _receive(self, line: bytes, post: str) -> None:
+        if self._discarding:
+            self._discarded += 1
+            return
         self._buffer.put(Line(line, time.time(), post))
 
     def _turn(self, connection: Connection) -> None:
@@ -384,8 +409,21 @@ class Recorder:
             self._signals.wait(0.02)
             connection.tick()
             self._write_lines()
+        self._discarding = True
         while self._buffer.size:
             self._write_lines()
+        self._tell_unread(connection)
+
+    def _tell_unread(self, connection: Connection) -> None:
+        """Journals what X had sent and the reader, too slow, had not taken from the socket when time was up."""
+        if connection.under_way:
+            connection.join(COUNT)
+        unread = connection.unread()
+        if self._discarded or unread:
+            log.error("left unread: %d posts, and %d bytes of more", self._discarded, unread)
+            self._journal.write("unread", posts=self._discarded, bytes=unread)
+        if isinstance(self._sink, Printed) and self._sink.unprinted:
+            log.error("not printed: %d posts that nobody read", self._sink.unprinted)
 
     def _unwritten(self) -> datetime | None:
         """Since when posts arrived that a kill would take, or that a failing disk has not taken."""

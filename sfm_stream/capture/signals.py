@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import select
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Interrupted(BaseException):  # no Exception: nothing between here and whoever asked for it may take it for its own
+    """A signal asked to stop, and what was under way can be taken up again by the next start."""
 
 
 class Signals:
@@ -19,6 +24,7 @@ class Signals:
     def __init__(self) -> None:
         self.stop: str | None = None
         self.reread = False
+        self._interrupts = False
         self._reader, self._writer = os.pipe()
         for end in (self._reader, self._writer):
             os.set_blocking(end, False)
@@ -26,6 +32,7 @@ class Signals:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came before this waited
 
     def wake(self) -> None:
         """Ends the wait, from any thread."""
@@ -39,8 +46,22 @@ class Signals:
             with suppress(BlockingIOError):
                 os.read(self._reader, 4096)
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Within, a signal to stop raises `Interrupted` at once: for work that may be broken off at any point."""
+        self._interrupts = True
+        try:
+            if self.stop:
+                raise Interrupted
+            yield
+        finally:
+            self._interrupts = False
+
     def _on_stop(self, number: int, _frame: object) -> None:
         self.stop = signal.Signals(number).name
+        if self._interrupts:
+            self._interrupts = False  # what cleans up after the first is not interrupted by a second
+            raise Interrupted
 
     def _on_hangup(self, _number: int, _frame: object) -> None:
         self.reread = True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +22,10 @@ FLUSH = 1.0
 """A kill -9 loses no more than the lines of so many seconds."""
 SYNC = 5.0
 """A power cut loses no more than the lines of so many seconds."""
+_LOOK = 0.1
+"""Seconds between two looks whether to stop, while nobody reads what is printed."""
+_READERS_PATIENCE = 0.5
+"""Seconds that a reader has once the program is to stop."""
 RECENT = 5000
 """Duplicates are recognised among so many posts."""
 
@@ -141,16 +148,40 @@ class Files:
 
 
 class Printed:
-    """Prints each line on standard output, as SFM did without ``--save``."""
+    """Prints each line on standard output, as SFM did without ``--save``.
+
+    Args:
+        stopping: Whether the program is to end: then nobody who does not read is waited for any longer.
+    """
 
     current: str | None = None
     posts = 0
     unflushed_since: float | None = None
 
+    def __init__(self, stopping: Callable[[], bool]) -> None:
+        self.unprinted = 0
+        """Lines that nobody would read, in whole or in part."""
+        self._stopping = stopping
+        self._give_up: float | None = None
+
     def write(self, lines: Sequence[Line]) -> None:
         """Prints lines at once, for whoever reads a pipe."""
-        sys.stdout.buffer.write(b"\n".join([*(line.raw for line in lines), b""]))
-        sys.stdout.buffer.flush()
+        text = memoryview(b"\n".join([*(line.raw for line in lines), b""]))
+        descriptor = sys.stdout.fileno()
+        # A pipe of which it is said that it can be written takes this much without a wait.
+        step = len(text) if stat.S_ISREG(os.fstat(descriptor).st_mode) else select.PIPE_BUF
+        while text:
+            if select.select([], [descriptor], [], _LOOK)[1]:
+                text = text[os.write(descriptor, text[:step]) :]
+            elif self._too_late():
+                self.unprinted += bytes(text).count(b"\n")
+                return
+
+    def _too_late(self) -> bool:
+        if not self._stopping():
+            return False
+        self._give_up = self._give_up or time.monotonic() + _READERS_PATIENCE
+        return time.monotonic() >= self._give_up
 
     def tick(self) -> float:
         """Has nothing to do."""

@@ -17,6 +17,10 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
+OURS = "ours"
+"""The action of a ``slot`` entry that tells how X knows our own connection."""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Any entry; those of events that are not below are read no further."""
 
@@ -118,6 +122,21 @@ class Shortage(Entry, frozen=True, kw_only=True):
     since: clock.Time | None = None
 
 
+class Unread(Entry, frozen=True, kw_only=True):
+    """A stop found posts that had arrived at this host, and no time to read them."""
+
+    posts: Count
+    bytes: Count
+
+
+class Slot(Entry, frozen=True, kw_only=True):
+    """What X said of a connection, or what was done about it."""
+
+    connection: str | None = None
+    client_ip: str | None = None
+    action: str = ""
+
+
 class Message(Entry, frozen=True, kw_only=True):
     """A line of the stream that is no post; or how many more came than are kept."""
 
@@ -149,7 +168,9 @@ KINDS: dict[str, type[Entry]] = {
     "overflow": Overflow,
     "torn": Torn,
     "shortage": Shortage,
+    "unread": Unread,
     "message": Message,
+    "slot": Slot,
     "journal": Itself,
 }
 

@@ -216,6 +216,10 @@ def _loss(entry: entries.Entry) -> Loss | None:
         case entries.Overflow():
             what = "dropped: they came faster than they could be written"
             return Loss(time=entry.first_time, what=what, posts=entry.posts)
+        case entries.Unread():
+            what = "left unread by a stop, and what X held back for so slow a reader"
+            what += f" ({entry.bytes} bytes more)" if entry.bytes else ""
+            return Loss(time=entry.time, what=what, posts=entry.posts or None)
         case entries.Torn():
             what = f"cut off by the end of a connection ({entry.bytes} bytes)"
             return Loss(time=entry.time, what=what, posts=1)

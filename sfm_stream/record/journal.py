@@ -20,8 +20,9 @@ account      post, name, id of its author, and the followed name or id that does
 message      kind, what, text, at, bytes (of a line that is cut): a line of the stream that is no post; or left_out,
              since, until: how many more came in a minute than are kept
 overflow     posts, bytes, first_time, last_time: arrived and dropped, the writer being too slow
+unread       posts, bytes: had arrived when the program was stopped, and were not read in time
 torn         bytes: an incomplete last line of a connection
-slot         connection, client_ip, connected_at, action
+slot         connection, client_ip, connected_at, action (``ours``: how X knows the connection just made)
 budget       reason, until, posts, dollars
 disk         free, floor, action
 settings     fault: settings that were not taken up

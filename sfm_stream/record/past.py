@@ -9,11 +9,9 @@ from pathlib import Path
 import msgspec
 
 from sfm_stream import reading
-from sfm_stream.record import entries, journal, status
+from sfm_stream.record import connects, entries, journal, status
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-CONNECTS = 50
-"""So many are remembered: X allows no more in its 15 minutes."""
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +34,9 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         outage: None where the program has never been connected.
         connected_at: When it last connected, by X's clock.
-        connects: When it connected, the last times.
+        connects: When it asked X for a connection, the last times.
+        connection: X's id of its last connection, where X was asked for it.
+        address: The address from which X saw the program connect last.
         credential: The fingerprint of the credential with which it last connected; None where that is not known.
         rebooted: Whether the machine went down since: what was written shortly before may not be on the disk.
         skipped: Entries of the journal that are damaged; what they said is not in this.
@@ -47,6 +47,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     outage: Outage | None = None
     connected_at: datetime | None = None
     connects: tuple[datetime, ...] = ()
+    connection: str | None = None
+    address: str | None = None
     credential: str | None = None
     rebooted: bool = False
     skipped: int = 0
@@ -73,7 +75,9 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     last_boot: str | None = None
     lost: datetime | None = None
     rules_missing = 0
-    connects: deque[datetime] = deque(maxlen=CONNECTS)
+    granted: deque[datetime] = deque(maxlen=connects.REMEMBERED)
+    connection: str | None = None
+    address: str | None = None
     credential: str | None = None
     told = 0
     read = journal.read(journal.journal_path(state_dir, program))
@@ -85,9 +89,12 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
                 told = count
             case entries.Shortage():
                 rules_missing = entry.missing
+            case entries.Slot(action=entries.OURS):
+                connection, address = entry.connection, entry.client_ip
         if isinstance(entry, entries.Connect):
             connected_at, outage, lost = entry.server_time or entry.time, None, None
-            connects.append(entry.time)
+            connection = None
+            granted.append(entry.time)
             credential = entry.credential
         elif connected_at is not None:
             match entry:
@@ -109,7 +116,10 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> Past:
     return Past(
         outage=outage,
         connected_at=connected_at,
-        connects=tuple(connects),
+        # The journal has only those that were granted; it stands in for a record that is missing.
+        connects=tuple(granted) if (tries := connects.read(state_dir, program)) is None else tries,
+        connection=connection,
+        address=address,
         credential=credential,
         rebooted=last_boot is not None and last_boot != boot(),
         skipped=read.skipped,

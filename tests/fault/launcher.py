@@ -8,6 +8,6 @@ import sys
 exec(sys.argv[1])  # the tests' own text
 sys.argv = ["sfm-stream", *sys.argv[2:]]
 
-from sfm_stream.cli import main  # noqa: E402 - after the snippet
+from sfm_stream.__main__ import main  # noqa: E402 - after the snippet
 
 main()

@@ -170,7 +170,7 @@ def test_printed_lines_reach_a_pipe_at_once() -> None:
         "import sys\n"
         "from sfm_stream.capture.sink import Printed\n"
         "from sfm_stream.capture.segment import Line\n"
-        "printed = Printed()\n"
+        "printed = Printed(lambda: False)\n"
         r"printed.write([Line(b'one', 0, ''), Line(b'\xff', 0, '')])" + "\n"
         "sys.stdin.read()\n"
     )
@@ -184,7 +184,7 @@ def test_printed_lines_reach_a_pipe_at_once() -> None:
 
 def test_printing_has_nothing_to_finish() -> None:
     """It takes the same calls as files do."""
-    printed = Printed()
+    printed = Printed(lambda: True)
     assert printed.tick() > 1
     assert printed.current is None
     printed.close()
