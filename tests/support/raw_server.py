@@ -65,11 +65,14 @@ class X:
                 connection, _ = self._server.accept()
             except OSError:
                 return
-            with connection, contextlib.suppress(ConnectionError):
-                peer = Peer(connection)
-                self.requests.append(peer.request)
-                behave = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
-                behave(peer)
+            behave = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
+            threading.Thread(target=self._answer, args=(connection, behave), daemon=True).start()
+
+    def _answer(self, connection: socket.socket, behave: Behaviour) -> None:
+        with connection, contextlib.suppress(ConnectionError):
+            peer = Peer(connection)
+            self.requests.append(peer.request)
+            behave(peer)
 
     def close(self) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
