@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from sfm_stream.capture.envelope import look
 from sfm_stream.capture.salvage import examine, finished, leftovers, salvage
 from sfm_stream.capture.segment import Line, Segment
+from tests.support.passable import passable
 
 PROGRAM = "twitterfilter-storms"
 BEGUN = datetime(2026, 11, 24, 20, 15, tzinfo=UTC)
@@ -250,19 +252,21 @@ print("done")
 """
 
 
-def test_killed_at_any_step_and_run_again_it_loses_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A data directory that any user may write to."""
+    with passable() as found:
+        found.chmod(0o777)
+        yield found
+
+
+def test_killed_at_any_step_and_run_again_it_loses_nothing(place: Path) -> None:
     """Killed at each of its effects on the disk: the next run ends with every line, and without remains."""
     lines = posts(5)
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents:
-        if parent.owner() != "root" or not parent.stat().st_mode & stat.S_IXOTH:
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
-        if parent == Path("/tmp"):
-            break
     step, done = 0, False
     while not done:
         step += 1
-        path, _ = crashed(tmp_path, lines)
+        path, _ = crashed(place, lines)
         os.utime(path, (1_000_000_000, 1_000_000_000))
         if os.geteuid() == 0:
             os.chown(path, 65534, 65534)
@@ -273,7 +277,7 @@ def test_killed_at_any_step_and_run_again_it_loses_nothing(tmp_path: Path) -> No
         if path.exists():
             again = subprocess.run([*command[:3], "0", str(path)], capture_output=True, text=True)
             assert again.stdout == "done\n", again.stderr
-        (file,) = tmp_path.iterdir()
+        (file,) = place.iterdir()
         assert text_of(file) == lines
         assert file.stat().st_mtime == 1_000_000_000, "since when lines are lost is still known"
         file.unlink()
