@@ -62,6 +62,26 @@ def test_a_deployment_captures_and_a_second_one_disturbs_nothing(host: Host) -> 
     assert len(journal(host, "twitterfilter-storms", "connect")) == 1
 
 
+def test_a_restart_of_the_hosts_own_simulator_is_no_failure_of_x(host: Host) -> None:
+    """The streams stop before it and start after it, as an upgrade has it: each gap was asked for."""
+    host.deploy().ok()
+    programs = ("twitterfilter-elections", "twitterfilter-storms")
+    for program in programs:
+        host.await_that(lambda program=program: status(host, program)["state"] == "connected")  # type: ignore[misc]
+    host.variables["_sfm_release"] = "r2"
+    host.deploy().ok()
+    for program in programs:
+        host.await_that(lambda program=program: journal(host, program, "gap"))  # type: ignore[misc]
+        assert [gap["planned"] for gap in journal(host, program, "gap")] == [True]
+    pids = host.pids()
+    host.variables["sfm_simulator"]["rate"] = 50
+    assert host.deploy("--check").ok().changed == host.deploy().ok().changed == 2
+    assert not pids.items() & host.pids().items()
+    for program in programs:
+        host.await_that(lambda program=program: len(journal(host, program, "gap")) == 2)  # type: ignore[misc]
+        assert [gap["planned"] for gap in journal(host, program, "gap")] == [True, True]
+
+
 def test_a_killed_program_is_back_within_seconds_and_its_gap_is_known(host: Host) -> None:
     """What it had written is a capture file; the time without it is a gap with its cause."""
     host.variables["sfm_save_interval"] = 3600
