@@ -152,7 +152,7 @@ def test_a_program_that_cannot_start_spares_the_others(host: Host) -> None:
     failed = host.deploy("-v")
     assert failed.code != 0
     assert "the others were left running as they are" in failed.output
-    done = re.search(r"restarted:\s+- twitterfilter-elections\s+started:", failed.output)
+    done = re.search(r"restarted:\s+- twitterfilter-elections\s+shared_logs:", failed.output)
     assert done, "the result lists what was done, not what was planned"
     assert "no such module" in failed.output
     assert host.pids() == {"twitterfilter-storms": before["twitterfilter-storms"]}

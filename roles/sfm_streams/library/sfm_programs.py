@@ -158,6 +158,10 @@ foreign:
   returned: always
   type: list
   elements: str
+shared_logs:
+  description: Whether programs of other people, whatever their names, log into O(log_dir).
+  returned: always
+  type: bool
 applied:
   description: Whether supervisor has taken up all program files, so that nothing runs any more that is not declared.
   returned: always
@@ -263,6 +267,7 @@ class Deployment:
         self.plan = Plan([], [], [], [], [], [])
         self.done = Plan([], [], [], [], [], self.plan.respected)
         self.foreign: list[str] = []
+        self.shared_logs = False
         self.applied = False
         self.unconfirmed: list[str] = []
         self.supervisor: Any = None
@@ -276,7 +281,8 @@ class Deployment:
         actions = (self.plan if self.check_mode else self.done)._asdict()
         actions["respected"] = self.plan.respected
         changed = any(names for action, names in actions.items() if action != "respected")
-        return {"changed": changed, "applied": self.applied, "foreign": self.foreign, **actions}
+        others = {"foreign": self.foreign, "shared_logs": self.shared_logs}
+        return {"changed": changed, "applied": self.applied, **others, **actions}
 
     def predict(self) -> None:
         """Check mode: the program files of this deployment may not be there yet, nor may supervisor."""
@@ -296,7 +302,11 @@ class Deployment:
 
     def apply(self) -> None:
         """Makes the live programs what the files say."""
-        self.supervisor = connect(Path(self.params["config"]))
+        try:
+            self.supervisor = connect(Path(self.params["config"]))
+        except AbsentError as error:
+            cure = "the part `supervisor` of a deployment installs and starts it: run playbooks/deploy.yml whole"
+            raise FailedError(f"{error}; {cure}") from error
         live = self._ours(self._settled_processes(), commands(self.supervisor))
         self.plan = self._plan(live, self._pending())
         for name in self.plan.removed:
@@ -350,7 +360,7 @@ class Deployment:
             time.sleep(0.25)
 
     def _ours(self, live: dict[str, Process], files: dict[str, str]) -> dict[str, Process]:
-        """Those of the live processes that are of this deployment; the names of others are kept in `foreign`.
+        """Those of the live processes that are of this deployment; what others there are is kept.
 
         Raises:
             FailedError: One of the others has a declared name.
@@ -359,6 +369,13 @@ class Deployment:
         others = [name for name in live if name not in ours]
         self._refuse_taken([name for name in others if name in self.declared])
         self.foreign = sorted(others)
+        logs = Path(self.params["log_dir"])
+        self.shared_logs = any(
+            logs in Path(each[kind]).parents
+            for each in self.supervisor.getAllProcessInfo()
+            for kind in ("stdout_logfile", "stderr_logfile")
+            if each["name"] not in ours
+        )
         return ours
 
     def _is_ours(self, process: Process, command: str | None) -> bool:
