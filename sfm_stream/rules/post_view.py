@@ -56,10 +56,6 @@ def _references(post: Json) -> dict[str, str]:
     return {each["type"]: each["id"] for each in references if each and "type" in each and "id" in each}
 
 
-def _quoted_id(post: Json) -> str:
-    return _references(post).get("quoted", "")
-
-
 class Post:
     """What rules ask about a post, each found out once and only when asked.
 
@@ -98,12 +94,17 @@ class Post:
     @cached_property
     def quoted(self) -> Json:
         """The post that this one quotes, or that the one quotes which it reposts; {} if none was delivered."""
-        return self._posts.get(_quoted_id(self.data) or _quoted_id(self.original), {})
+        return self._posts.get(self._quoted_id, {}) if self._quoted_id else {}
 
     @property
     def quotes_unseen(self) -> bool:
         """Whether it quotes a post that was not delivered with it."""
-        return bool(_quoted_id(self.data) or _quoted_id(self.original)) and not self.quoted
+        return bool(self._quoted_id) and not self.quoted
+
+    @cached_property
+    def _quoted_id(self) -> str:
+        found = self.references.get("quoted") or (_references(self.original).get("quoted") if self.original else None)
+        return found or ""
 
     @cached_property
     def texts(self) -> list[Json]:
