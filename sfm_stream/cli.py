@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -222,14 +223,18 @@ def rules_resolve(ask: bool, config_dir: Path) -> None:
 
 
 def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
+    from sfm_stream import reading
     from sfm_stream.settings.config import read_stream, stream_path
     from sfm_stream.settings.faults import nearest
 
     path = stream_path(config_dir, kind, name)
-    if kind == "filterstream" and not path.exists() and path.parent.is_dir():
-        prefix = path.stem.removesuffix(name)
-        known = [each.stem.removeprefix(prefix) for each in path.parent.glob(f"{prefix}*.json")]
-        raise UsageError(f"no filter {name!r} on this host; {nearest(name, known) if known else 'it has none'}")
+    if not os.path.lexists(path):
+        there = [each.stem for each in reading.matching(path.parent, "*.json")]
+        if kind == "filterstream" and path.parent.is_dir():
+            prefix = path.stem.removesuffix(name)
+            known = [each.removeprefix(prefix) for each in there if each.startswith(prefix)]
+            fix = nearest(name, known) if known else "it has none"
+            raise UsageError(f"no filter {name!r} on this host; {fix}")
     return read_stream(path)
 
 

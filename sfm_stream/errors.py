@@ -17,6 +17,7 @@ code  class                    meaning
 66    RulesRefusedError        X refused a rule, or the rules do not fit its limits
 73    StorageError             the data or state directory cannot be written
 75    LockedError              another live process holds this program's name
+77    NotAllowedError          this user may not look at what the command is about
 ====  =======================  ==================================================
 """
 
@@ -69,6 +70,12 @@ class LockedError(SfmError):
     """Another live process runs under this program's name."""
 
     exit_code = 75
+
+
+class NotAllowedError(SfmError):
+    """Whoever runs the command may not look at what it is about; the message says who may."""
+
+    exit_code = 77
 
 
 STOP_CODES = (

@@ -10,9 +10,12 @@ import click
 CONFIG_DIR = Path("/etc/sfm")
 STATE_DIR = Path("/var/lib/sfm/state")
 
+_DIRECTORY = click.Path(path_type=Path, readable=False)
+"""Whether it can be read is for the command to say, which knows who may."""
+
 config_dir_option = click.option(
     "--config-dir",
-    type=click.Path(path_type=Path),
+    type=_DIRECTORY,
     default=CONFIG_DIR,
     show_default=True,
     help="Where streams/ and credentials/ lie.",
@@ -20,14 +23,18 @@ config_dir_option = click.option(
 
 
 def find_state_dir(given: Path | None, config_dir: Path) -> Path:
-    """The state directory: the given one, or the one that the settings of this host's streams name."""
+    """The state directory: the given one, or the one that the settings of this host's streams name.
+
+    Raises:
+        NotAllowedError: None is given, and this user may not see the settings.
+    """
     if given is not None:
         return given
     import msgspec
 
     from sfm_stream import reading
 
-    for path in sorted((config_dir / "streams").glob("*.json")):
+    for path in reading.matching(config_dir / "streams", "*.json"):
         try:
             return Path(msgspec.json.decode(reading.read_small(path), type=dict[str, Any])["state_dir"])
         except (OSError, KeyError, TypeError, *reading.DAMAGE):
@@ -52,8 +59,14 @@ def reach_state(given: Path | None, config_dir: Path) -> Path:
 
 
 def programs(folder: Path) -> list[str]:
-    """The programs that have a file in a folder of the state directory, such as ``journal``."""
-    return sorted(path.stem for path in folder.glob("*.jsonl"))
+    """The programs that have a file in a folder of the state directory, such as ``journal``.
+
+    Raises:
+        NotAllowedError: This user may not see them.
+    """
+    from sfm_stream import reading
+
+    return [path.stem for path in reading.matching(folder, "*.jsonl")]
 
 
 def program_named(name: str, folder: Path) -> str:
@@ -76,6 +89,6 @@ def program_named(name: str, folder: Path) -> str:
 
 state_dir_option = click.option(
     "--state-dir",
-    type=click.Path(path_type=Path),
+    type=_DIRECTORY,
     help="Where journal/ and status/ lie; if not given, where the streams of this host say.",
 )

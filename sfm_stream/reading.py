@@ -7,6 +7,8 @@ does not fill the memory, and whatever lies in the place of a record is an error
 from __future__ import annotations
 
 import errno
+import fnmatch
+import grp
 import os
 import stat
 from collections.abc import Iterator
@@ -15,7 +17,8 @@ from typing import TypeVar
 
 import msgspec
 
-from sfm_stream.errors import FindingsError
+from sfm_stream.errors import FindingsError, NotAllowedError
+from sfm_stream.owner import name_of
 
 SMALL = 1 << 20
 """Bytes; no record that is read as a whole comes near it."""
@@ -66,6 +69,45 @@ def is_at(path: Path | str, descriptor: int) -> bool:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except OSError:
         return False
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """What a directory holds under names like ``*.json``, sorted; nothing where there is no such directory.
+
+    Raises:
+        NotAllowedError: This user may not look into it, which is not the same as nothing.
+    """
+    try:
+        found = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError as error:
+        raise NotAllowedError(_who_may(folder)) from error
+    return [path for path in found if fnmatch.fnmatch(path.name, pattern)]
+
+
+def _who_may(folder: Path) -> str:
+    user = name_of(os.geteuid())
+    status = next(found for each in (folder, *folder.parents) if (found := _status(each)))
+    try:
+        group = grp.getgrgid(status.st_gid)
+    except KeyError:
+        group = None
+    said = f"{folder}: {user} may not look into it"
+    if group is None or group.gr_gid == 0 or group.gr_gid in (os.getegid(), *os.getgroups()):
+        return f"{said}; put sudo before the command"
+    name = group.gr_name
+    if user in group.gr_mem:
+        return f"{said} yet; log in again, since {user} has become a member of the group {name}, or put sudo before it"
+    join = f"sudo usermod -aG {name} {user}"
+    return f"{said}, but members of the group {name} may: join it ({join}, then log in again), or put sudo before it"
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def read_small(path: Path | str, limit: int = SMALL) -> bytes:

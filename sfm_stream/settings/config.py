@@ -95,8 +95,12 @@ class Unusable(msgspec.Struct, frozen=True):
 
 
 def list_streams(config_dir: Path) -> Iterator[Stream | Unusable]:
-    """All streams of this host, active and inactive, by program name; a bad file costs itself alone."""
-    for path in sorted((config_dir / "streams").glob("*.json")):
+    """All streams of this host, active and inactive, by program name; a bad file costs itself alone.
+
+    Raises:
+        NotAllowedError: This user may not see them.
+    """
+    for path in reading.matching(config_dir / "streams", "*.json"):
         try:
             yield read_stream(path)
         except ConfigError as error:
