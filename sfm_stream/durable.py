@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+
+from sfm_stream.names import DAMAGED
 
 
 def sync_directory(path: Path) -> None:
@@ -64,11 +68,16 @@ def set_aside(path: Path) -> Path:
     Raises:
         OSError: It cannot be renamed.
     """
-    number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.name}.damaged{f'-{number}' if number > 1 else ''}")):
-        number += 1
+    aside = next(name for name in asides(path) if not os.path.lexists(name))
     path.rename(aside)
     return aside
+
+
+def asides(path: Path) -> Iterator[Path]:
+    """The names under which what is damaged of `path` may be kept: ``<name>.damaged``, ``<name>.damaged-2`` ..."""
+    yield path.with_name(f"{path.name}{DAMAGED}")
+    for number in count(2):
+        yield path.with_name(f"{path.name}{DAMAGED}-{number}")
 
 
 def write_all(descriptor: int, content: bytes) -> None:

@@ -21,6 +21,7 @@ import msgspec
 
 SUFFIX = ".jsonl.gz"
 PART = ".part"
+DAMAGED = ".damaged"
 _TIME = "%Y-%m-%dT%H-%M-%SZ"
 
 _NAME = re.compile(
@@ -55,6 +56,12 @@ class CaptureName(msgspec.Struct, frozen=True, order=True):
     def folder(self) -> PurePath:
         """Its place below the data directory: ``<program>/<YYYY>/<MM>/<DD>/<HH>``."""
         return PurePath(self.program, *self.time.strftime("%Y %m %d %H").split())
+
+
+def is_damaged(name: str) -> bool:
+    """Whether a salvage has kept a damaged segment under this name: that of its capture file, and ``.damaged``."""
+    base, mark, _ = name.rpartition(DAMAGED)
+    return bool(mark) and parse(base) is not None
 
 
 def parse(name: str) -> CaptureName | None:

@@ -235,6 +235,8 @@ class Organizer:
         if not self._first_pass or found.name == "lost+found":
             return
         detail = "not the name of a capture file; left where it is"
+        if names.is_damaged(found.name):
+            detail = "a damaged segment, kept beside the file with what is certain of it: look at it, then take it away"
         if found.is_dir():
             if not names.parse(found.name) and (directories(found.path, YEAR) or not _filled(found.path)):
                 return

@@ -23,7 +23,7 @@ import msgspec
 
 from sfm_stream import __version__, clock
 from sfm_stream.archive import recorded
-from sfm_stream.capture import salvage
+from sfm_stream.capture import check, salvage
 from sfm_stream.capture.budget import Meter
 from sfm_stream.capture.buffer import Buffer
 from sfm_stream.capture.connection import DRAIN, Connection
@@ -33,7 +33,7 @@ from sfm_stream.capture.rule_keeper import RuleState
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Interrupted, Signals
 from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
-from sfm_stream.errors import STOP_CODES, ConfigError, SfmError, StorageError
+from sfm_stream.errors import STOP_CODES, ConfigError, LockedError, SfmError, StorageError
 from sfm_stream.names import PART
 from sfm_stream.owner import require_directory
 from sfm_stream.reading import UnreadableError
@@ -135,6 +135,8 @@ class Recorder:
         self._sink: Sink = Printed(lambda: signals.stop is not None)
         self._discarding = False
         self._discarded = 0
+        self._lock: status.Lock | None = None
+        self._failure: SfmError | None = None
 
     def run(self, credential: Credential) -> None:
         """Captures until a signal asks it to stop.
@@ -143,7 +145,7 @@ class Recorder:
             SfmError: What no retry cures. It is in the journal, and the segment is finished where that was possible.
         """
         before = self._take_name() if self._save else past.Past()
-        connection = None
+        connection: Connection | None = None
         try:
             self._guards = Guards(
                 self._meter, self._data_dir if self._save else None, self._stream.min_free, self._journal
@@ -161,11 +163,12 @@ class Recorder:
                 past=before,
             )
             self._capture(connection)
-            if connection.failure is not None:
-                raise connection.failure
+            if failure := self._failure or connection.failure:
+                raise failure
         except Interrupted:
             pass  # what was salvaged is journaled; the next start goes on with the rest
         except SfmError as error:
+            self._save_what_can_be(connection)
             with suppress(SfmError, OSError):
                 self._leave(str(error), planned=False)
             raise
@@ -177,7 +180,7 @@ class Recorder:
         try:
             self._look_after(connection)
             connection.start()
-            while not self._signals.stop and connection.failure is None:
+            while not (self._signals.stop or self._failure or connection.failure):
                 self._turn(connection)
             self._drain(connection)
             self._sink.close()
@@ -185,6 +188,14 @@ class Recorder:
             raise
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error
+
+    def _save_what_can_be(self, connection: Connection | None) -> None:
+        """Writes what has arrived, and finishes the segment, where the failure is not of these."""
+        if connection is not None:
+            with suppress(SfmError, OSError):
+                self._drain(connection)
+        with suppress(SfmError, OSError):
+            self._sink.close()
 
     def _take_name(self) -> past.Past:
         """Locks the program's name and opens its journal; returns what the last run left."""
@@ -239,6 +250,8 @@ class Recorder:
             reach = timedelta(seconds=SYNC if before.rebooted else 0)
             with self._signals.interruptible():
                 self._adopt()
+                for segment in check.orphans(self._data_dir, stream.program):
+                    check.forget(segment)
                 flushed = [self._salvage(path, reach) for path in salvage.leftovers(self._data_dir, stream.program)]
             probe = self._data_dir / f".{stream.program}.probe"
             probe.touch(mode=0o640)
@@ -278,8 +291,12 @@ class Recorder:
         saved = salvage.salvage(path)
         saved = msgspec.structs.replace(saved, lost_after=saved.lost_after - reach)
         log.warning("salvaged %s: %d posts, and %d bytes were torn", path.name, saved.posts, saved.torn_bytes)
+        if saved.aside:
+            self._note(
+                f"{path.name} was damaged: what is certain is in {saved.file or 'no file'}, all in {saved.aside}"
+            )
         self._journal.write("salvage", segment=path.name, **msgspec.structs.asdict(saved))
-        self._meter.catch_up(path.name, saved.posts, saved.lost_after)
+        self._meter.catch_up(path.name, saved.posts + (saved.aside_lines or 0), saved.lost_after)
         return saved.lost_after
 
     def _receive(self, line: bytes, post: str) -> None:
@@ -339,6 +356,11 @@ class Recorder:
         if now < self._due and live.state == connection.state and live.segment == self._sink.current:
             return
         self._due = now + TICK
+        if self._lock is not None and self._failure is None:
+            try:
+                self._lock.check()
+            except LockedError as error:
+                self._failure = error
         if self._supervision.gone:
             self._signals.stop = "supervisord is gone"
         self._guards.check(connection, self._buffer.count)

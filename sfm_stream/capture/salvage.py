@@ -1,7 +1,14 @@
 """Makes proper capture files of the segments that a crash has left behind.
 
-Every complete line is kept; the torn tail is dropped and counted. A segment that another live process
-writes cannot be among them: the caller holds the lock of the program's name.
+Every complete line that is certain to be what was written is kept: what the segment's `check` vouches for, or all of a
+gzip whose own sum holds. What a crash cut short is dropped and counted. Where bytes are other than were written, the
+whole segment is kept aside besides, under a name that no capture file has: what lies beyond the damage may have been
+altered, and a person decides.
+
+A segment without a check was left by a release that made none. A process that is killed alters no byte, so what can be
+read of it is kept, and counted as unchecked; where it cannot be read to its end, none of it is certain.
+
+A segment that another live process writes cannot be among them: the caller holds the lock of the program's name.
 """
 
 from __future__ import annotations
@@ -9,23 +16,24 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, NamedTuple
 
 import msgspec
 from zlib_ng import zlib_ng
 
-from sfm_stream import names
+from sfm_stream import names, reading
+from sfm_stream.capture import check
 from sfm_stream.capture.envelope import look
 from sfm_stream.capture.segment import LEVEL
-from sfm_stream.durable import sync_directory, write_all
+from sfm_stream.durable import asides, sync_directory, write_all
 
 _GZIP = 31
 _CHUNK = 1 << 18
-_FLUSHED = b"\0\0\xff\xff"
-"""The end of an empty deflate block, with which each flush ends."""
+_LITTLE = 1 << 9
 _ZEROS = 8
 """A gzip may end in so many zeros: its sum and its length."""
 
@@ -37,11 +45,15 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
         file: The capture file; None where the segment held no complete line and was removed.
         posts: Complete lines kept.
         bytes: Size of the capture file.
-        torn_bytes: Bytes of text after the last complete line, dropped.
+        torn_bytes: Bytes that were cut short, dropped.
         first_id: Id of the first post.
         last_id: Id of the last post.
         sha256: Of the capture file.
         lost_after: When the segment was last written: what arrived later is not in it.
+        unchecked: Posts kept that nothing vouches for.
+        aside: The file with all of the damaged segment; None where none was damaged.
+        aside_lines: Lines that can be read in it beyond those kept; any of them may have been altered.
+        aside_since: When the first of them arrived, where that is known.
     """
 
     file: str | None
@@ -52,6 +64,10 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
     last_id: str | None
     sha256: str | None
     lost_after: datetime
+    unchecked: int | None = None
+    aside: str | None = None
+    aside_lines: int | None = None
+    aside_since: datetime | None = None
 
 
 def leftovers(directory: Path, program: str) -> list[Path]:
@@ -59,7 +75,7 @@ def leftovers(directory: Path, program: str) -> list[Path]:
     found = []
     for path in directory.glob(f"{program}-*{names.PART}"):
         name = names.parse(path.name.removesuffix(names.PART))
-        if name is not None and name.program == program:
+        if name is not None and name.program == program and reading.is_regular(path):
             found.append((name, path))
     return [path for _, path in sorted(found)]
 
@@ -77,21 +93,13 @@ def examine(path: Path) -> Salvaged:
         OSError: It cannot be read.
     """
     kept = _Kept()
-    for _ in kept.complete_lines(_readable(path)):
-        pass
     status = path.stat()
+    for _ in kept.complete_lines(_text(path, status.st_size)):
+        pass
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    return Salvaged(
-        file=path.name,
-        posts=kept.posts,
-        bytes=status.st_size,
-        torn_bytes=kept.torn,
-        first_id=look(kept.first).data.id or None,
-        last_id=look(kept.last).data.id or None,
-        sha256=digest.hexdigest(),
-        lost_after=datetime.fromtimestamp(status.st_mtime, UTC),
-    )
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    written = datetime.fromtimestamp(status.st_mtime, UTC)
+    return kept.told(path, status.st_size, digest, written, _aside_of(path, kept.posts))
 
 
 def salvage(path: Path) -> Salvaged:
@@ -103,14 +111,14 @@ def salvage(path: Path) -> Salvaged:
         OSError: The disk is full, or fails; the segment is as it was.
     """
     before = path.stat()
-    lost_after = datetime.fromtimestamp(before.st_mtime, UTC)
+    certain = _certain(path)
     temporary = path.with_name(f".{path.name}.salvage")
     temporary.unlink(missing_ok=True)  # of a salvage that was killed; it may be read-only already
     kept = _Kept()
     deflate = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, _GZIP)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:
-        for text in kept.complete_lines(_readable(path)):
+        for text in kept.complete_lines(_text(path, certain.size)):
             kept.take(descriptor, deflate.compress(text))
         kept.take(descriptor, deflate.flush(zlib_ng.Z_FINISH))
         os.fchmod(descriptor, 0o440)
@@ -119,24 +127,114 @@ def salvage(path: Path) -> Salvaged:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    if certain.rest == "torn":
+        kept.torn += before.st_size - certain.size
+    if certain.rest == "damaged":
+        _keep_aside(path)
+    target = path.with_name(path.name.removesuffix(names.PART))
+    aside = _aside_of(target, kept.posts)
     if kept.posts:
         temporary.replace(path)
-        target = _free(path.with_name(path.name.removesuffix(names.PART)))
+        target = _free(target)
         path.rename(target)
     else:
         temporary.unlink()
-        path.unlink()
+        path.unlink(missing_ok=True)
+    check.forget(path)
     sync_directory(path.parent)
-    return Salvaged(
-        file=target.name if kept.posts else None,
-        posts=kept.posts,
-        bytes=kept.size if kept.posts else 0,
-        torn_bytes=kept.torn,
-        first_id=look(kept.first).data.id or None,
-        last_id=look(kept.last).data.id or None,
-        sha256=kept.digest.hexdigest() if kept.posts else None,
-        lost_after=lost_after,
+    lost_after = before.st_mtime
+    if certain.rest == "torn" and certain.since:
+        lost_after = min(lost_after, certain.since)
+    told = kept.told(target, kept.size, kept.digest.hexdigest(), datetime.fromtimestamp(lost_after, UTC), aside)
+    return msgspec.structs.replace(
+        told,
+        unchecked=kept.posts if certain.trusted and kept.posts else None,
+        aside_since=datetime.fromtimestamp(certain.since, UTC) if aside and certain.since else None,
     )
+
+
+class _Certain(NamedTuple):
+    """How much of a segment is what was written.
+
+    Attributes:
+        size: Its bytes from the beginning that are.
+        rest: What the others are.
+        since: When the first line that is not among them arrived, in seconds since 1970; 0 where that is not known.
+        trusted: Whether nothing vouches for them.
+    """
+
+    size: int
+    rest: Literal["nothing", "torn", "damaged"] = "nothing"
+    since: float = 0.0
+    trusted: bool = False
+
+
+def _certain(path: Path) -> _Certain:
+    flushes = check.read(path)
+    with os.fdopen(reading.open_regular(path), "rb") as file:
+        size = _size_without_zeros(file)
+        found = _Certain(0, "damaged") if flushes is None else _checked(file, size, flushes)
+    if found.rest == "nothing":
+        return found
+    sound, whole = _reads(path)
+    if whole:
+        return _Certain(path.stat().st_size)
+    if flushes is None and sound:
+        return _Certain(size, trusted=True)
+    return found
+
+
+def _checked(file: BinaryIO, size: int, flushes: Iterable[check.Flush]) -> _Certain:
+    """What the check of a segment of `size` bytes vouches for."""
+    end = 0
+    for flush in flushes:
+        if flush.end > size:
+            return _Certain(end, "torn" if size > end else "nothing", flush.since)
+        if zlib.crc32(file.read(flush.end - end)) != flush.crc:
+            return _Certain(end, "damaged", flush.since)
+        end = flush.end
+    return _Certain(end, "damaged" if size > end else "nothing")
+
+
+def _reads(path: Path) -> tuple[bool, bool]:
+    """Whether a gzip can be read without a fault, and whether it is whole: its own sum holds, and nothing follows."""
+    inflate = zlib.decompressobj(_GZIP)
+    with path.open("rb") as file:
+        left = _size_without_zeros(file)
+        try:
+            while not inflate.eof and (data := file.read(min(_CHUNK, left))):
+                left -= len(data)
+                inflate.decompress(data)
+        except zlib.error:
+            return False, False
+    return not inflate.unused_data and not (inflate.eof and left), inflate.eof and not left and not inflate.unused_data
+
+
+def _keep_aside(path: Path) -> None:
+    """Gives a damaged segment a second name, which stays when the first goes to what is certain of it."""
+    for aside in asides(path.with_name(path.name.removesuffix(names.PART))):
+        if not os.path.lexists(aside):
+            try:
+                os.link(path, aside)
+            except OSError:
+                # No links here. Killed before the capture file has its name, its lines are in this file alone.
+                path.rename(aside)
+            return
+        if aside.samefile(path):
+            return  # of a salvage that was killed
+
+
+def _aside_of(target: Path, kept: int) -> tuple[str, int] | None:
+    """The damaged segment from which a capture file was made, and its lines beyond those kept; None without one."""
+    last: Path | None = None
+    for aside in asides(target):
+        if not os.path.lexists(aside):
+            break
+        last = aside
+    if last is None or not reading.is_regular(last):
+        return None
+    lines = sum(text.count(b"\n") for text in _text(last, last.stat().st_size, _LITTLE))
+    return last.name, max(0, lines - kept)
 
 
 class _Kept:
@@ -147,22 +245,19 @@ class _Kept:
         self.first = self.last = b""
         self.digest = hashlib.sha256()
 
-    def complete_lines(self, pieces: Iterator[tuple[bytes, bool]]) -> Iterator[bytes]:
+    def complete_lines(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         tail: list[bytes] = []
-        for piece, sound in pieces:
+        for piece in pieces:
             head, newline, rest = piece.rpartition(b"\n")
             if not newline:
                 tail.append(piece)
                 continue
             text = b"".join([*tail, head, newline])
-            if not sound:
-                text, rest = _posts(text + rest)
             tail = [rest]
-            if text:
-                self.posts += text.count(b"\n")
-                self.first = self.first or text.partition(b"\n")[0]
-                self.last = text[text.rfind(b"\n", 0, -1) + 1 : -1]
-                yield text
+            self.posts += text.count(b"\n")
+            self.first = self.first or text.partition(b"\n")[0]
+            self.last = text[text.rfind(b"\n", 0, -1) + 1 : -1]
+            yield text
         self.torn = sum(map(len, tail))
 
     def take(self, descriptor: int, data: bytes) -> None:
@@ -170,27 +265,28 @@ class _Kept:
         self.digest.update(data)
         self.size += len(data)
 
+    def told(self, file: Path, size: int, sha256: str, lost_after: datetime, aside: tuple[str, int] | None) -> Salvaged:
+        return Salvaged(
+            file=file.name if self.posts else None,
+            posts=self.posts,
+            bytes=size if self.posts else 0,
+            torn_bytes=self.torn,
+            first_id=look(self.first).data.id or None,
+            last_id=look(self.last).data.id or None,
+            sha256=sha256 if self.posts else None,
+            lost_after=lost_after,
+            aside=aside[0] if aside else None,
+            aside_lines=aside[1] if aside else None,
+        )
 
-def _readable(path: Path) -> Iterator[tuple[bytes, bool]]:
-    """The text of a gzip as far as it can be read, in pieces, each with whether it is certain to be what was written.
 
-    The last piece of an unfinished gzip is not: the disk may hold anything beyond the last sync, and some of that
-    decodes.
-    """
+def _text(path: Path, size: int, step: int = _CHUNK) -> Iterator[bytes]:
+    """The text in the first `size` bytes of a gzip, in pieces, up to the one of `step` bytes that cannot be read."""
     inflate = zlib.decompressobj(_GZIP)
-    piece = b""
-    with path.open("rb") as file:
-        left = _size_without_zeros(file)
-        while not inflate.eof and (data := file.read(min(_CHUNK, left))):
-            left -= len(data)
-            yield piece, True
-            before = inflate.copy()
-            try:
-                piece = inflate.decompress(data)
-            except zlib.error:
-                piece = _up_to_the_damage(before, data)
-                break
-    yield piece, inflate.eof
+    with suppress(zlib.error), os.fdopen(reading.open_regular(path), "rb") as file:
+        while not inflate.eof and (data := file.read(min(step, size))):
+            size -= len(data)
+            yield inflate.decompress(data)
 
 
 def _size_without_zeros(file: BinaryIO) -> int:
@@ -205,28 +301,6 @@ def _size_without_zeros(file: BinaryIO) -> int:
             break
     file.seek(0)
     return end if size - end > _ZEROS else size
-
-
-def _posts(text: bytes) -> tuple[bytes, bytes]:
-    """The lines up to the first that is no post, of which no segment has any; and the rest."""
-    end = 0
-    while (newline := text.find(b"\n", end)) >= 0 and look(text[end:newline]).data.id:
-        end = newline + 1
-    return text[:end], text[end:]
-
-
-def _up_to_the_damage(inflate: zlib._Decompress, data: bytes) -> bytes:
-    """The text up to the last flush before the damage, which lies somewhere between that and the error."""
-    text = bytearray()
-    start = 0
-    try:
-        while (found := data.find(_FLUSHED, start)) >= 0:
-            end = found + len(_FLUSHED)
-            text += inflate.decompress(data[start:end])
-            start = end
-    except zlib.error:
-        pass
-    return bytes(text)
 
 
 def _free(path: Path) -> Path:

@@ -2,8 +2,9 @@
 
 A segment is created exclusively under its ``.part`` name. What was written is given to the system
 at each `flush` and is on the disk after each `sync`; either ends a deflate block, so that all of it
-can be read back though the rest be lost. `finish` completes the gzip, syncs, renames and syncs the
-directory: from then on it is a capture file, read-only, and never changes again.
+can be read back though the rest be lost, and has its sum in the segment's `check`, so that it can be
+trusted. `finish` completes the gzip, syncs, renames and syncs the directory: from then on it is a
+capture file, read-only, and never changes again.
 
 Not promised: lines since the last flush survive no kill -9, lines since the last sync no power cut.
 """
@@ -21,10 +22,13 @@ import msgspec
 from zlib_ng import zlib_ng
 
 from sfm_stream import names
+from sfm_stream.capture.check import Check
 from sfm_stream.durable import sync_directory, write_all
 
 LEVEL = 6
 """zlib-ng's level: half the CPU of gzip -6 at 3 % larger files."""
+MOST = 1 << 20
+"""Compressed bytes that wait for a flush; more are flushed before it is due."""
 _GZIP = 31  # window bits: 15, and 16 for a gzip header and trailer
 
 
@@ -67,7 +71,7 @@ class Segment:
         self.path = directory / f"{self.name}{names.PART}"
         self.posts = 0
         self.size = 0
-        """Bytes of the file so far."""
+        """Bytes of the file so far, those that wait for a flush included."""
         self.unflushed = False
         self.unsynced = False
         self._directory = directory
@@ -75,33 +79,73 @@ class Segment:
         self._last: Line | None = None
         self._digest = hashlib.sha256()
         self._deflate = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, _GZIP)
+        self._waiting: list[bytes] = []
+        self._flushed = 0
+        self._since = 0.0
+        self._failed: OSError | None = None
+        self._check = Check(self.path)
+        sync_directory(directory)  # or a power cut takes the names of what a sync has put on the disk
 
     def write(self, lines: Sequence[Line]) -> None:
         """Appends lines, which must not be empty."""
         self._first = self._first or lines[0]
         self._last = lines[-1]
         self.posts += len(lines)
+        self._since = self._since or lines[0].time
         self.unflushed = self.unsynced = True
-        self._append(self._deflate.compress(b"\n".join([*(line.raw for line in lines), b""])))
+        self._take(self._deflate.compress(b"\n".join([*(line.raw for line in lines), b""])))
+        if self.size - self._flushed >= MOST:
+            self.flush()
 
     def flush(self) -> None:
         """Gives all that was written to the system, where a kill -9 cannot reach it."""
-        self._append(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))
+        self._give(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))
         self.unflushed = False
 
     def sync(self) -> None:
         """Puts all that was written on the disk, where a power cut cannot reach it."""
         if self.unflushed:
             self.flush()
+        self._check.sync()
         os.fdatasync(self._descriptor)
         self.unsynced = False
 
+    def missing(self) -> str | None:
+        """What has been done to the file by somebody else, in words; None while it is as this has left it.
+
+        Raises:
+            OSError: The directory cannot be looked into.
+        """
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return "it was removed, or its directory was"
+        if self._failed is not None:
+            return None
+        own = os.fstat(self._descriptor)
+        if not os.path.samestat(found, own):
+            return "another file is in its place"
+        if own.st_size != self._flushed:
+            return f"it has {own.st_size} bytes, and {self._flushed} were written"
+        return None
+
+    def abandon(self) -> None:
+        """Lets go of the file as it is."""
+        os.close(self._descriptor)
+        self._check.close()
+
+    @property
+    def first_id(self) -> str | None:
+        """The id of its first post."""
+        return self._first.id if self._first else None
+
     def finish(self) -> Finished:
         """Turns the segment into a capture file."""
-        self._append(self._deflate.flush(zlib_ng.Z_FINISH))
+        self._give(self._deflate.flush(zlib_ng.Z_FINISH))
         os.fchmod(self._descriptor, 0o440)
         os.fsync(self._descriptor)
         self.path.rename(self._directory / str(self.name))
+        self._check.remove()
         sync_directory(self._directory)
         os.close(self._descriptor)
         return Finished(
@@ -109,17 +153,39 @@ class Segment:
             posts=self.posts,
             bytes=self.size,
             sha256=self._digest.hexdigest(),
-            first_id=self._first and self._first.id,
+            first_id=self.first_id,
             last_id=self._last and self._last.id,
             first_time=_arrival(self._first),
             last_time=_arrival(self._last),
         )
 
-    def _append(self, data: bytes) -> None:
+    @property
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """When its first and its last line arrived."""
+        return _arrival(self._first), _arrival(self._last)
+
+    def _take(self, data: bytes) -> None:
         if data:
-            write_all(self._descriptor, data)
+            self._waiting.append(data)
             self._digest.update(data)
             self.size += len(data)
+
+    def _give(self, rest: bytes) -> None:
+        """Writes what waits, and `rest`: first what vouches for it."""
+        if self._failed is not None:
+            raise self._failed  # nothing may follow what was written in part
+        self._take(rest)
+        data = b"".join(self._waiting)
+        if not data:
+            return
+        try:
+            self._check.add(self.size, self._since, data)
+            write_all(self._descriptor, data)
+        except OSError as error:
+            self._failed = error
+            raise
+        self._waiting.clear()
+        self._flushed, self._since = self.size, 0.0
 
 
 def _create(directory: Path, program: str, begun: datetime) -> tuple[names.CaptureName, int]:
@@ -134,7 +200,6 @@ def _create(directory: Path, program: str, begun: datetime) -> tuple[names.Captu
         else:
             # Whoever has a segment alone can make its capture file: looked at now and not before, that stays true.
             if not (directory / str(name)).exists():
-                sync_directory(directory)  # or a power cut takes the name of what a sync has put on the disk
                 return name, descriptor
             os.close(descriptor)
             segment.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import stat
@@ -14,12 +15,15 @@ from typing import Protocol
 
 import msgspec
 
-from sfm_stream import clock
+from sfm_stream import clock, reading
+from sfm_stream.capture import salvage
 from sfm_stream.capture.segment import Line, Segment
 from sfm_stream.record.journal import Record
 
 FLUSH = 1.0
 """A kill -9 loses no more than the lines of so many seconds."""
+LOOK = 1.0
+"""Seconds between two looks whether the segment is still what it was left as."""
 SYNC = 5.0
 """A power cut loses no more than the lines of so many seconds."""
 _LOOK = 0.1
@@ -28,6 +32,9 @@ _READERS_PATIENCE = 0.5
 """Seconds that a reader has once the program is to stop."""
 RECENT = 5000
 """Duplicates are recognised among so many posts."""
+
+
+log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -76,7 +83,7 @@ class Files:
         self._size = size
         self._journal = journal
         self._segment: Segment | None = None
-        self._begun = self._flushed = self._synced = 0.0
+        self._begun = self._flushed = self._synced = self._looked = 0.0
         self.unflushed_since: float | None = None
         """When the first line arrived that is not flushed yet."""
         self._recent: OrderedDict[str, None] = OrderedDict()
@@ -99,7 +106,7 @@ class Files:
             self.unflushed_since = lines[0].time
         if self._segment is None:
             self._segment = Segment(self._directory, self._program, clock.now())
-            self._begun = self._flushed = self._synced = now
+            self._begun = self._flushed = self._synced = self._looked = now
         elif not self._segment.unflushed:
             self._flushed = now
             if not self._segment.unsynced:
@@ -111,8 +118,11 @@ class Files:
 
     def tick(self) -> float:
         """Finishes, syncs or flushes the segment where that is due."""
-        segment, now = self._segment, time.monotonic()
-        if segment is None:
+        now = time.monotonic()
+        if now - self._looked >= LOOK:
+            self._looked = now
+            self._look()
+        if (segment := self._segment) is None:
             return self._interval
         if now - self._begun >= self._interval or (self._size is not None and segment.size >= self._size):
             self.close()
@@ -123,7 +133,7 @@ class Files:
         elif segment.unflushed and now - self._flushed >= FLUSH:
             segment.flush()
             self.unflushed_since = None
-        due = [self._begun + self._interval]
+        due = [self._begun + self._interval, self._looked + LOOK]
         if segment.unsynced:
             due.append(self._synced + SYNC)
         if segment.unflushed:
@@ -132,11 +142,31 @@ class Files:
 
     def close(self) -> None:
         """Makes a capture file of the segment, if there is one."""
+        self._look()
         if self._segment is not None:
             finished = self._segment.finish()
             self._segment = self.unflushed_since = None
             self._journal.write("rotate", **msgspec.structs.asdict(finished), duplicates=self._duplicates or None)
             self._duplicates = 0
+
+    def _look(self) -> None:
+        """Gives a segment up that somebody has removed, replaced, cut or written to; what is left of it is salvaged."""
+        segment = self._segment
+        if segment is None or (what := segment.missing()) is None:
+            return
+        self._segment = self.unflushed_since = None
+        segment.abandon()
+        kept = 0
+        if reading.is_regular(segment.path):
+            saved = salvage.salvage(segment.path)
+            self._journal.write("salvage", segment=segment.path.name, **msgspec.structs.asdict(saved))
+            kept = saved.posts if saved.first_id == segment.first_id else 0
+        first, last = segment.span
+        lost = max(0, segment.posts - kept)
+        log.error("%s: %s; %d posts are lost", segment.path.name, what, lost)
+        self._journal.write(
+            "lost", segment=segment.path.name, reason=what, posts=lost, first_time=first, last_time=last
+        )
 
     def _count(self, post: str) -> None:
         if post in self._recent:

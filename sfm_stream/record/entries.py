@@ -98,6 +98,18 @@ class Salvage(Entry, frozen=True, kw_only=True):
     file: str | None = None
     bytes: Count | None = None
     sha256: str | None = None
+    aside: str | None = None
+    aside_lines: Count | None = None
+    aside_since: clock.Time | None = None
+
+
+class Lost(Entry, frozen=True, kw_only=True):
+    """A segment was taken from under a live program, with the posts in it."""
+
+    segment: str
+    reason: str
+    posts: Count
+    first_time: clock.Time | None = None
 
 
 class Overflow(Entry, frozen=True, kw_only=True):
@@ -165,6 +177,7 @@ KINDS: dict[str, type[Entry]] = {
     "gap": Gap,
     "rotate": Rotate,
     "salvage": Salvage,
+    "lost": Lost,
     "overflow": Overflow,
     "torn": Torn,
     "shortage": Shortage,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -135,8 +136,8 @@ def coverage(
         elif isinstance(entry, entries.Message) and (since is None or entry.time >= since):
             said = _said(entry)
             messages[said.kind, said.what] = _together(messages.get((said.kind, said.what)), said)
-        elif (loss := _loss(entry)) is not None:
-            losses.append(loss)
+        else:
+            losses += _losses(entry)
     unreadable = journal.skipped - earlier
     if outage is not None:
         seconds = max(0.0, (now - outage.start).total_seconds())
@@ -211,21 +212,27 @@ def _extend_shortage(losses: list[Loss], entry: entries.Shortage) -> None:
         losses.append(Loss(time=entry.since or entry.time, what=what, rules=entry.missing))
 
 
-def _loss(entry: entries.Entry) -> Loss | None:
+def _losses(entry: entries.Entry) -> Iterator[Loss]:
     match entry:
         case entries.Overflow():
             what = "dropped: they came faster than they could be written"
-            return Loss(time=entry.first_time, what=what, posts=entry.posts)
+            yield Loss(time=entry.first_time, what=what, posts=entry.posts)
         case entries.Unread():
             what = "left unread by a stop, and what X held back for so slow a reader"
             what += f" ({entry.bytes} bytes more)" if entry.bytes else ""
-            return Loss(time=entry.time, what=what, posts=entry.posts or None)
+            yield Loss(time=entry.time, what=what, posts=entry.posts or None)
         case entries.Torn():
             what = f"cut off by the end of a connection ({entry.bytes} bytes)"
-            return Loss(time=entry.time, what=what, posts=1)
-        case entries.Salvage() if entry.torn_bytes:
-            what = f"torn at the end of {entry.segment} ({entry.torn_bytes} bytes)"
-            return Loss(time=entry.lost_after, what=what, posts=None)
+            yield Loss(time=entry.time, what=what, posts=1)
+        case entries.Salvage():
+            if entry.torn_bytes:
+                what = f"torn at the end of {entry.segment} ({entry.torn_bytes} bytes)"
+                yield Loss(time=entry.lost_after, what=what, posts=None)
+            if entry.aside:
+                what = f"in a damaged part of {entry.segment}, all of which is kept in {entry.aside}"
+                yield Loss(time=entry.aside_since or entry.lost_after, what=what, posts=entry.aside_lines or None)
+        case entries.Lost():
+            what = f"in {entry.segment}: {entry.reason}"
+            yield Loss(time=entry.first_time or entry.time, what=what, posts=entry.posts)
         case entries.Itself() if entry.lost:
-            return Loss(time=entry.time, what=f"entries of the journal: {entry.lost}", posts=None)
-    return None
+            yield Loss(time=entry.time, what=f"entries of the journal: {entry.lost}", posts=None)

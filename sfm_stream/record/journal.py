@@ -6,7 +6,10 @@ Each line has ``time`` (UTC) and ``event``; what else depends on the event:
 event        fields
 ===========  =======================================================================================
 start        pid, version, boot (of the machine), settings (sha256 of the settings file)
-salvage      file, posts, bytes, torn_bytes, first_id, last_id, sha256, lost_after
+salvage      segment, file, posts, bytes, torn_bytes, first_id, last_id, sha256, lost_after; unchecked (posts that
+             nothing vouches for); of a damaged one aside (the file that has all of it), aside_lines (that can be read
+             in it and may be altered), aside_since
+lost         segment, reason, posts, first_time, last_time: it was taken from under the program
 connect      endpoint, server_time (X's clock), attempts, backfill_minutes, credential (a fingerprint)
 refused      reason, http_status, detail (X's own words); repeated only when it changes
 fields       left_out: what X does not take of what was asked for, and its words (detail); it goes on without

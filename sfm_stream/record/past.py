@@ -133,7 +133,7 @@ def _after(entry: entries.Entry, outage: Outage | None) -> Outage | None:
         case entries.Disconnect():
             return Outage(start=entry.last_byte or entry.time, cause=entry.reason, planned=entry.planned)
         case entries.Stop() if outage is None or outage.planned:
-            start = outage.start if outage else min(entry.time, entry.unwritten or entry.time)
+            start = min(outage.start if outage else entry.time, entry.unwritten or entry.time)
             return Outage(start=start, cause=f"stopped: {entry.reason}", planned=entry.planned)
     return outage
 

@@ -154,7 +154,9 @@ class Lock:
             LockedError: The file was removed or replaced: another process may hold the name by now.
         """
         if not is_at(self._path, self._descriptor):
-            raise LockedError(f"{self._path} was removed or replaced: another process may run under this name")
+            raise LockedError(
+                f"{self._path} was removed or replaced: another process may run under this name, so this one ends"
+            )
 
 
 def _take(descriptor: int) -> None:

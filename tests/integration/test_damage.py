@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -120,3 +121,86 @@ def test_a_journal_says_once_how_many_of_its_entries_are_damaged(program: Progra
     done = ask(program, "gaps")
     assert done.returncode == 3
     assert "3 unreadable entries" in done.stderr
+
+
+def remove_lock(program: Program) -> None:
+    (program.folder / "state" / "lock" / f"{program.name}.lock").unlink()
+
+
+def replace_lock(program: Program) -> None:
+    remove_lock(program)
+    (program.folder / "state" / "lock" / f"{program.name}.lock").touch()
+
+
+def remove_state(program: Program) -> None:
+    shutil.rmtree(program.folder / "state")
+
+
+@pytest.mark.parametrize("harm", [remove_lock, replace_lock, remove_state])
+def test_a_program_whose_name_is_no_longer_held_ends_with_words(
+    program: Program, harm: Callable[[Program], None]
+) -> None:
+    """Another process may run under it: 75, or 73 where there is no state directory; and the file is whole."""
+    program.start()
+    captured(program)
+    harm(program)
+    assert program.wait() == (73 if harm is remove_state else 75)
+    assert "Traceback" not in program.said()
+    assert "was removed or replaced" in program.said() or harm is remove_state
+    assert program.segments() == []
+    assert program.ids()
+
+
+def test_a_segment_that_is_removed_is_journaled_and_another_is_begun(program: Program) -> None:
+    """Within seconds, with the number of its posts; the connection stays, and `gaps` says what is lost."""
+    program.start()
+    captured(program)
+    (segment,) = program.segments()
+    segment.unlink()
+    wait_for(lambda: program.journal("lost"))
+    captured(program)
+    assert program.stop() == 0
+    (lost,) = program.journal("lost")
+    assert lost["segment"] == segment.name
+    assert lost["posts"] > 0
+    assert len(program.journal("connect")) == 1
+    assert program.ids()
+    done = ask(program, "gaps")
+    assert done.returncode == 3
+    assert "it was removed" in done.stdout
+
+
+def test_a_data_directory_that_is_removed_ends_the_program_with_words(program: Program) -> None:
+    """No directory of the host is made by a capture: exit 73, the loss journaled, one line."""
+    program.start()
+    captured(program)
+    shutil.rmtree(program.folder / "data")
+    assert program.wait() == 73
+    assert "Traceback" not in program.said()
+    assert [entry["posts"] > 0 for entry in program.journal("lost")] == [True]
+
+
+def test_a_damaged_segment_gives_what_is_certain_and_is_kept_aside(program: Program) -> None:
+    """Journal, status and `gaps` say so, and `organizedata` leaves it where it is."""
+    program.start()
+    captured(program, 400)
+    program.kill()
+    (segment,) = program.segments()
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 4
+    segment.write_bytes(raw)
+    program.start()
+    captured(program)
+    assert program.stop() == 0
+    (salvaged,) = program.journal("salvage")
+    assert salvaged["posts"] > 0
+    aside = program.folder / "data" / salvaged["aside"]
+    assert aside.read_bytes() == raw
+    assert any(salvaged["aside"] in note for note in program.status()["notes"])
+    assert salvaged["aside"] in ask(program, "gaps").stdout
+    command = [sys.executable, "-m", "sfm_stream", "organizedata"]
+    places = ["--dir", str(program.folder / "data"), "--state-dir", str(program.folder / "state")]
+    done = subprocess.run([*command, *places], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "a damaged segment" in done.stdout
+    assert aside.exists()

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +20,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zlib_ng import zlib_ng
 
-from sfm_stream.capture.envelope import look
+from sfm_stream.capture import check
 from sfm_stream.capture.salvage import examine, finished, leftovers, salvage
 from sfm_stream.capture.segment import Line, Segment
 from tests.support.passable import passable
 
 PROGRAM = "twitterfilter-storms"
 BEGUN = datetime(2026, 11, 24, 20, 15, tzinfo=UTC)
+LONG_AGO = 1_000_000_000.0
 SYNCED, ALL = 12, 30
 WORDS = ["hail", "rain", "snow", "wind", "天气", "🌪", "storm", "\t", "\N{LINE SEPARATOR}"]
 
@@ -44,11 +47,11 @@ def crashed(directory: Path, lines: list[bytes], *, synced: int = SYNCED, progra
     """A segment that was synced after some lines, and flushed after the rest; and its size at the sync."""
     segment = Segment(directory, program, BEGUN)
     if lines[:synced]:
-        segment.write([Line(raw, 0, "") for raw in lines[:synced]])
+        segment.write([Line(raw, LONG_AGO, "") for raw in lines[:synced]])
     segment.sync()
     size = segment.path.stat().st_size
     for raw in lines[synced:]:
-        segment.write([Line(raw, 0, "")])
+        segment.write([Line(raw, LONG_AGO, "")])
         segment.flush()
     return segment.path, size
 
@@ -67,46 +70,139 @@ def damaged(raw: bytes, at: int, kind: str, seed: int) -> bytes:
     return raw[:at] + tail
 
 
+def sound_lines(path: Path, at: int) -> int:
+    """The lines of a segment in the flushes that end at `at` or before."""
+    ends = [flush.end for flush in check.read(path) or () if flush.end <= at]
+    return zlib.decompressobj(31).decompress(path.read_bytes()[: ends[-1]]).count(b"\n") if ends else 0
+
+
 @settings(max_examples=150)
 @given(st.integers(0, 5), st.floats(0, 1), st.sampled_from(["cut", "zeros", "garbage"]), st.integers())
-def test_complete_lines_are_kept_wherever_the_segment_ends(
+def test_all_that_is_certain_is_kept_wherever_the_segment_ends(
     tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, kind: str, noise: int
 ) -> None:
-    """Cut off, zeroed or overwritten from any byte: what a sync reported is kept, and all that is kept are posts."""
+    """Cut off, zeroed or overwritten from any byte: what was flushed before it is kept, and not one line besides."""
     directory = tmp_path_factory.mktemp("data")
     lines = posts(seed)
-    path, synced = crashed(directory, lines)
+    path, _ = crashed(directory, lines)
     raw = path.read_bytes()
     at = round(share * len(raw))
-    path.write_bytes(damaged(raw, at, kind, noise))
+    sound = sound_lines(path, at)
+    harmed = damaged(raw, at, kind, noise)
+    path.write_bytes(harmed)
     saved = salvage(path)
     kept = text_of(directory / saved.file) if saved.file else []
-    if at >= synced:
-        assert kept[:SYNCED] == lines[:SYNCED], "nothing older than the last sync is missing"
-    if kind == "garbage":
-        assert all(look(line).data.id for line in kept), "only by a rare accident is garbage a post"
-    else:
-        assert kept == lines[: len(kept)], "a beginning of what was written"
+    assert kept == lines[: len(kept)]
+    assert sound <= len(kept) <= sound + 1, "a byte of the last flush may be the same by accident"
     assert saved.posts == len(kept)
-    assert [child.name for child in directory.iterdir()] == ([saved.file] if saved.file else [])
+    assert (saved.aside is not None) == (kind == "garbage")
+    if saved.aside:
+        assert (directory / saved.aside).read_bytes() == harmed
+    assert {child.name for child in directory.iterdir()} == {saved.file, saved.aside} - {None}
 
 
-def test_each_offset_of_a_segment_yields_what_can_be_read_to_there(tmp_path: Path) -> None:
-    """Cut at every single byte of a small segment: exactly the lines of the readable prefix."""
-    import zlib
+@settings(max_examples=150)
+@given(st.integers(0, 5), st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=5))
+def test_no_altered_line_is_kept_whatever_bytes_are_altered(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, changes: list[tuple[float, int]]
+) -> None:
+    """All before the first altered byte's flush is kept, all of the segment is kept aside, and both are told."""
+    directory = tmp_path_factory.mktemp("data")
+    lines = posts(seed)
+    path, _ = crashed(directory, lines)
+    whole = path.read_bytes()
+    raw = bytearray(whole)
+    for share, bits in changes:
+        raw[min(round(share * len(raw)), len(raw) - 1)] ^= bits
+    first = next((n for n, (new, old) in enumerate(zip(raw, whole, strict=True)) if new != old), None)
+    sound = sound_lines(path, len(raw) if first is None else first)
+    path.write_bytes(raw)
+    saved = salvage(path)
+    kept = text_of(directory / saved.file) if saved.file else []
+    assert kept == lines[:sound]
+    if first is None:
+        assert saved.aside is None
+    elif saved.torn_bytes == 0:
+        assert saved.aside == f"{PROGRAM}-2026-11-24T20-15-00Z.jsonl.gz.damaged"
+        assert (directory / saved.aside).read_bytes() == raw
+        assert saved.aside_lines is not None
+        assert saved.aside_since is not None
 
+
+def test_the_lines_of_a_damaged_part_are_counted_as_far_as_they_can_be_read(tmp_path: Path) -> None:
+    """An altered letter makes nothing unreadable: all lines from it on are in the file that is kept aside."""
+    segment = Segment(tmp_path, PROGRAM, BEGUN)
+    segment._deflate = zlib_ng.compressobj(0, zlib_ng.DEFLATED, 31)  # stored, so that a letter stays one
+    for number in range(10):
+        segment.write([Line(b'{"data":{"id":"%d","text":"storm"}}' % number, 1000.0 + number, str(number))])
+        segment.flush()
+    raw = segment.path.read_bytes()
+    segment.path.write_bytes(raw.replace(b'"6","text":"storm"', b'"6","text":"sworn"'))
+    saved = salvage(segment.path)
+    assert (saved.posts, saved.last_id, saved.aside_lines) == (6, "5", 4)
+    assert saved.aside_since == datetime.fromtimestamp(1006, UTC)
+    assert saved.file is not None
+    assert b"sworn" not in gzip.decompress((tmp_path / saved.file).read_bytes())
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "directory"])
+def test_a_damaged_check_keeps_what_it_vouches_for_and_the_rest_aside(tmp_path: Path, harm: str) -> None:
+    """What it does not vouch for is not certain; and nothing is lost of it."""
+    lines = posts(1)
+    path, _ = crashed(tmp_path, lines, synced=3)
+    proof = check.path_of(path)
+    raw = proof.read_bytes()
+    entry = len(raw) // len(list(check.read(path) or ()))
+    segment = path.read_bytes()
+    if harm == "cut":
+        proof.write_bytes(raw[: 5 * entry + 3])
+    elif harm == "flipped":
+        proof.write_bytes(raw[: 5 * entry] + bytes([raw[5 * entry] ^ 1]) + raw[5 * entry + 1 :])
+    elif harm == "empty":
+        proof.write_bytes(b"")
+    else:
+        proof.unlink()
+        proof.mkdir()
+    sound = 7 if harm in {"cut", "flipped"} else 0
+    saved = salvage(path)
+    assert saved.posts == sound
+    assert saved.aside is not None
+    assert (tmp_path / saved.aside).read_bytes() == segment
+    assert saved.aside_lines == ALL - sound
+
+
+def test_a_segment_of_a_release_without_checks_is_trusted_as_far_as_nothing_speaks_against_it(tmp_path: Path) -> None:
+    """A process that is killed alters nothing: its lines are kept, and told as unchecked; of a damaged one, none is."""
+    lines = posts(2)
+    path, _ = crashed(tmp_path, lines)
+    check.path_of(path).unlink()
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-3])
+    saved = salvage(path)
+    assert saved.posts == saved.unchecked
+    assert saved.posts >= ALL - 1
+    path.write_bytes(raw[: len(raw) // 2] + bytes(byte ^ 255 for byte in raw[len(raw) // 2 :]))
+    saved = salvage(path)
+    assert (saved.file, saved.posts, saved.unchecked) == (None, 0, None)
+    assert saved.aside is not None
+
+
+def test_each_offset_of_a_segment_yields_what_was_flushed_up_to_there(tmp_path: Path) -> None:
+    """Cut at every single byte of a small segment: exactly the lines of whole flushes."""
     lines = posts(1)[:6]
     path, _ = crashed(tmp_path, lines, synced=3)
-    raw = path.read_bytes()
+    raw, proof = path.read_bytes(), check.path_of(path).read_bytes()
     for at in range(len(raw) + 1):
         path.write_bytes(raw[:at])
-        readable = zlib.decompressobj(31).decompress(raw[:at])
-        whole, newline, torn = readable.rpartition(b"\n")
+        check.path_of(path).write_bytes(proof)
+        path_lines = sound_lines(path, at)
+        ends = [0, *(flush.end for flush in check.read(path) or () if flush.end <= at)]
         saved = salvage(path)
-        assert saved.torn_bytes == len(torn)
-        if newline:
+        assert saved.torn_bytes == at - ends[-1]
+        assert saved.posts == path_lines
+        if path_lines:
             assert saved.file is not None
-            assert text_of(tmp_path / saved.file) == whole.split(b"\n")
+            assert text_of(tmp_path / saved.file) == lines[:path_lines]
             (tmp_path / saved.file).unlink()
         else:
             assert saved.file is None
@@ -134,7 +230,8 @@ def test_a_torn_line_is_dropped_and_counted(tmp_path: Path) -> None:
     """The bytes after the last line's end were a post that never came whole."""
     segment = Segment(tmp_path, PROGRAM, BEGUN)
     segment.write([Line(b'{"data":{"id":"1"}}', 0, "1"), Line(b'{"data":{"id":"2"}}', 0, "2")])
-    segment._append(segment._deflate.compress(b'{"data":{"id":"3"'))
+    segment._take(segment._deflate.compress(b'{"data":{"id":"3"'))
+    segment.unflushed = True
     segment.sync()
     saved = salvage(segment.path)
     assert (saved.posts, saved.torn_bytes, saved.last_id) == (2, 17, "2")
@@ -234,7 +331,7 @@ if os.geteuid() == 0:
     os.setuid(65534)  # root may do what the capture's own account may not
 
 step, path = int(sys.argv[1]), Path(sys.argv[2])
-EFFECTS = {"open", "os.chmod", "os.rename", "os.remove", "os.utime"}
+EFFECTS = {"open", "os.chmod", "os.rename", "os.remove", "os.utime", "os.link"}
 count = 0
 
 
@@ -260,16 +357,22 @@ def place() -> Iterator[Path]:
         yield found
 
 
-def test_killed_at_any_step_and_run_again_it_loses_nothing(place: Path) -> None:
-    """Killed at each of its effects on the disk: the next run ends with every line, and without remains."""
+@pytest.mark.parametrize("harm", [False, True])
+def test_killed_at_any_step_and_run_again_it_loses_nothing(place: Path, harm: bool) -> None:
+    """Killed at each of its effects on the disk: the next run ends with every certain line, and without remains."""
     lines = posts(5)
     step, done = 0, False
     while not done:
         step += 1
-        path, _ = crashed(place, lines)
+        path, size = crashed(place, lines)
+        if harm:
+            raw = bytearray(path.read_bytes())
+            raw[size + 10] ^= 1  # beyond the sync
+            path.write_bytes(raw)
         os.utime(path, (1_000_000_000, 1_000_000_000))
         if os.geteuid() == 0:
             os.chown(path, 65534, 65534)
+            os.chown(check.path_of(path), 65534, 65534)
         command = [sys.executable, "-c", textwrap.dedent(KILLED), str(step), str(path)]
         first = subprocess.run(command, capture_output=True, text=True)
         done = first.stdout == "done\n"
@@ -277,8 +380,13 @@ def test_killed_at_any_step_and_run_again_it_loses_nothing(place: Path) -> None:
         if path.exists():
             again = subprocess.run([*command[:3], "0", str(path)], capture_output=True, text=True)
             assert again.stdout == "done\n", again.stderr
-        (file,) = place.iterdir()
-        assert text_of(file) == lines
+        for segment in check.orphans(place, PROGRAM):
+            check.forget(segment)
+        file, *aside = sorted(place.iterdir())
+        assert text_of(file) == lines[: SYNCED if harm else ALL]
+        assert [each.name for each in aside] == [f"{file.name}.damaged"] * harm
         assert file.stat().st_mtime == 1_000_000_000, "since when lines are lost is still known"
-        file.unlink()
+        assert examine(file).aside == (aside[0].name if harm else None), "told also where a kill came before the entry"
+        for each in (file, *aside):
+            each.unlink()
     assert step > 5

@@ -6,10 +6,12 @@ import gzip
 import hashlib
 import multiprocessing
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -18,7 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.capture.segment import Line, Segment
+from sfm_stream.capture import check
+from sfm_stream.capture.segment import MOST, Line, Segment
 from tests.support.disk import full_after
 
 BEGUN = datetime(2026, 11, 24, 20, 15, 0, 999_999, tzinfo=UTC)
@@ -44,7 +47,7 @@ def read_by_another(path: Path) -> bytes:
 def test_a_segment_is_a_part_until_it_is_finished(tmp_path: Path) -> None:
     """Its name says that it is not complete; the finished file is the only thing left, and read-only."""
     segment = begin(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [NAME + ".part"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".{NAME}.part.check", NAME + ".part"]
     assert stat.S_IMODE(segment.path.stat().st_mode) & 0o137 == 0
     segment.write([line(b"{}")])
     finished = segment.finish()
@@ -176,3 +179,46 @@ def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
     """It is not made silently: it may be a disk that is not mounted."""
     with pytest.raises(FileNotFoundError):
         begin(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda path: path.unlink(), "was removed"),
+        (lambda path: path.rename(path.with_name("elsewhere")), "was removed"),
+        (lambda path: shutil.rmtree(path.parent), "was removed"),
+        (lambda path: (path.unlink(), path.write_bytes(b"")), "another file"),
+        (lambda path: (path.unlink(), path.symlink_to("/dev/null")), "another file"),
+        (lambda path: os.truncate(path, 3), "has 3 bytes"),
+        (lambda path: path.open("ab").write(b"more"), "bytes"),
+    ],
+)
+def test_what_is_done_to_a_segment_by_others_is_noticed(
+    tmp_path: Path, harm: Callable[[Path], object], told: str
+) -> None:
+    """Removed, moved, replaced, cut or written to; and nothing is made of its own writes."""
+    (tmp_path / "data").mkdir()
+    segment = begin(tmp_path / "data")
+    segment.write([line(b"{}")])
+    assert segment.missing() is None
+    segment.flush()
+    assert segment.missing() is None
+    harm(segment.path)
+    assert told in (segment.missing() or "")
+
+
+def test_each_flush_is_vouched_for(tmp_path: Path) -> None:
+    """How far it reaches, its bytes' sum and when its first line arrived; at most so much waits for one."""
+    segment = begin(tmp_path)
+    for number in range(3):
+        segment.write([line(b"%d" % number, time=number + 1), line(b"x", time=99)])
+        segment.flush()
+    raw, end = segment.path.read_bytes(), 0
+    flushes = list(check.read(segment.path) or ())
+    for flush in flushes:
+        assert flush.crc == zlib.crc32(raw[end : flush.end])
+        end = flush.end
+    assert end == len(raw)
+    assert [flush.since for flush in flushes] == [1, 2, 3]
+    segment.write([line(os.urandom(MOST).hex().encode())])
+    assert len(list(check.read(segment.path) or ())) == 4

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sfm_stream.capture.segment import Line
-from sfm_stream.capture.sink import FLUSH, RECENT, Files, Printed
+from sfm_stream.capture.sink import FLUSH, LOOK, RECENT, Files, Printed
 from sfm_stream.record.journal import Journal
 from tests.support.journal import entries
 
@@ -74,7 +75,7 @@ def test_a_file_is_finished_by_its_age_even_when_nothing_arrives(place: Place) -
     """Each interval has its own file, and the journal tells of each."""
     files = place.files(0.05)
     files.write(lines(1))
-    assert files.current == next(place.data.iterdir()).name
+    assert files.current == next(place.data.glob("*.part")).name
     tick_until(files, 0.06)
     assert files.current is None
     files.write(lines(2))
@@ -188,3 +189,51 @@ def test_printing_has_nothing_to_finish() -> None:
     assert printed.tick() > 1
     assert printed.current is None
     printed.close()
+
+
+def remove(part: Path) -> None:
+    part.unlink()
+
+
+def cut(part: Path) -> None:
+    os.truncate(part, part.stat().st_size - 1)
+
+
+def replace(part: Path) -> None:
+    part.unlink()
+    part.write_bytes(b"somebody's")
+
+
+@pytest.mark.parametrize(("harm", "kept"), [(remove, 0), (cut, 3), (replace, 0)])
+def test_a_segment_that_is_taken_away_is_a_loss_and_another_is_begun(
+    place: Place, harm: Callable[[Path], None], kept: int
+) -> None:
+    """What of it is certain is salvaged; how many posts are not, and since when, is journaled."""
+    files = place.files()
+    for post in range(4):
+        files.write(lines(post))
+        tick_until(files, FLUSH + 0.1)
+    (part,) = place.data.glob("*.part")
+    harm(part)
+    tick_until(files, LOOK + 0.1)
+    assert files.current is None
+    files.write(lines(7))
+    assert files.current is not None
+    files.close()
+    (lost,) = entries(place.journal.path, "lost")
+    assert (lost["segment"], lost["posts"]) == (part.name, 4 - kept)
+    assert lost["first_time"] < lost["last_time"]
+    assert sum(entry["posts"] for entry in entries(place.journal.path, "salvage")) == kept
+    assert place.texts() == [b'{"data":{"id":"7"}}\n']
+    assert not list(place.data.glob("*.part"))
+
+
+def test_a_segment_that_is_removed_just_before_it_is_finished_is_a_loss(place: Place) -> None:
+    """No capture file of another's making, and no error."""
+    files = place.files()
+    files.write(lines(1, 2))
+    (part,) = place.data.glob("*.part")
+    part.unlink()
+    files.close()
+    assert [entry["posts"] for entry in entries(place.journal.path, "lost")] == [2]
+    assert place.rotated() == []
