@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import msgspec
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time in a record: one without a zone is damage."""
+STEP = 5.0
+"""Seconds; a clock that is only adjusted changes by less between two looks."""
 
 
 def now() -> datetime:
@@ -41,15 +44,32 @@ def parse(value: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+class Steps:
+    """Notices that the clock was set: it then differs from the time that has passed."""
+
+    def __init__(self) -> None:
+        self._ahead = _ahead()
+
+    def take(self) -> float:
+        """By how many seconds it was set since the last call, ahead or (negative) back; 0 for less than `STEP`."""
+        before, self._ahead = self._ahead, _ahead()
+        change = self._ahead - before
+        return change if abs(change) >= STEP else 0.0
+
+
+def _ahead() -> float:
+    return time.time() - time.monotonic()
+
+
 def check(*times: datetime | None) -> None:
     """Refuses times that no clock of ours showed, with which arithmetic would fail.
 
     Raises:
         ValueError: One lies before 1970, or as good as at the end of the calendar.
     """
-    for time in times:
-        if time is not None and not 1970 <= time.year <= 9990:
-            raise ValueError(f"{time.isoformat()} is no time of a record")
+    for each in times:
+        if each is not None and not 1970 <= each.year <= 9990:
+            raise ValueError(f"{each.isoformat()} is no time of a record")
 
 
 def end_of_hour(time: datetime) -> datetime:

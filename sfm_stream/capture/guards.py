@@ -52,6 +52,7 @@ class Guards:
         self._journal = journal
         self._disk_due = 0.0
         self._told: datetime | None = None
+        self._steps = clock.Steps()
 
     def check(self, connection: Holdable, waiting: int = 0) -> None:
         """Holds or releases the connection.
@@ -63,6 +64,9 @@ class Guards:
         Raises:
             OSError: The disk cannot be asked.
         """
+        if step := self._steps.take():
+            log.warning("the clock was set %s by %.0f s", "ahead" if step > 0 else "back", abs(step))
+            self._journal.write("clock", seconds=round(step, 3))
         now = clock.now()
         spent, left, held = self._meter.hold(now), self._meter.left(now), connection.held
         left = None if left is None else max(0, left - waiting)

@@ -29,6 +29,7 @@ from sfm_stream.capture.buffer import Buffer
 from sfm_stream.capture.connection import DRAIN, Connection
 from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.capture.messages import Messages
+from sfm_stream.capture.reckon import reckon
 from sfm_stream.capture.rule_keeper import RuleState
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Interrupted, Signals
@@ -258,12 +259,30 @@ class Recorder:
             probe.unlink()
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error
+        self._reckon()
         self._sink = Files(self._data_dir, stream.program, stream.save_interval, stream.save_bytes, self._journal)
         outage = before.outage
         if flushed and outage is not None and max(flushed) < outage.start:
             # What arrived after the last flush of a killed process is lost with it: the gap begins there.
             return msgspec.structs.replace(before, outage=msgspec.structs.replace(outage, start=max(flushed)))
         return before
+
+    def _reckon(self) -> None:
+        """Restores counters that were lost from the journals, which have by now what a crash left, too."""
+        if self._meter.lost is None:
+            return
+        stream, now, lost = self._stream, clock.now(), self._meter.lost
+        found = reckon(self._state_dir, stream.program, stream.credential, now)
+        damaged = self._meter.path.exists()
+        unknown = found.unknown
+        if damaged and not found.connected:
+            unknown = unknown or "no journal tells of it"
+        self._meter.restore(found.days, now, f"{lost}, and {unknown}" if unknown else "")
+        if damaged or unknown or self._meter.spent.this_month:
+            self._note(f"the counters of the budget were lost ({lost}), and were reckoned from the journals")
+            self._journal.write(
+                "budget", reason=f"counters reckoned from the journals: {lost}", posts=self._meter.spent.this_month
+            )
 
     def _wait_for_room(self) -> None:
         """A stream does not begin on a full disk: no post is paid for that cannot be kept."""

@@ -99,7 +99,7 @@ class Segment:
 
     def flush(self) -> None:
         """Gives all that was written to the system, where a kill -9 cannot reach it."""
-        self._give(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))
+        self._give(zlib_ng.Z_SYNC_FLUSH)
         self.unflushed = False
 
     def sync(self) -> None:
@@ -141,10 +141,14 @@ class Segment:
 
     def finish(self) -> Finished:
         """Turns the segment into a capture file."""
-        self._give(self._deflate.flush(zlib_ng.Z_FINISH))
-        os.fchmod(self._descriptor, 0o440)
-        os.fsync(self._descriptor)
-        self.path.rename(self._directory / str(self.name))
+        self._give(zlib_ng.Z_FINISH)
+        try:
+            os.fchmod(self._descriptor, 0o440)
+            os.fsync(self._descriptor)
+            self.path.rename(self._directory / str(self.name))
+        except OSError as error:
+            self._failed = error
+            raise
         self._check.remove()
         sync_directory(self._directory)
         os.close(self._descriptor)
@@ -170,11 +174,11 @@ class Segment:
             self._digest.update(data)
             self.size += len(data)
 
-    def _give(self, rest: bytes) -> None:
-        """Writes what waits, and `rest`: first what vouches for it."""
+    def _give(self, flush: int) -> None:
+        """Ends a block, or the gzip, and writes all that waits: first what vouches for it."""
         if self._failed is not None:
             raise self._failed  # nothing may follow what was written in part
-        self._take(rest)
+        self._take(self._deflate.flush(flush))
         data = b"".join(self._waiting)
         if not data:
             return

@@ -27,6 +27,7 @@ unread       posts, bytes: had arrived when the program was stopped, and were no
 torn         bytes: an incomplete last line of a connection
 slot         connection, client_ip, connected_at, action (``ours``: how X knows the connection just made)
 budget       reason, until, posts, dollars
+clock        seconds: by so much it was set while the program ran, ahead or (negative) back
 disk         free, floor, action
 settings     fault: settings that were not taken up
 journal      of this file itself: torn_bytes (an incomplete last line, taken off at start), skipped (lines that

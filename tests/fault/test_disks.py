@@ -250,3 +250,15 @@ def test_an_overflow_is_journaled_to_the_post(
     assert compared.kept + dropped == compared.sent
     assert compared.in_gaps == 0
     assert len(lines_of(world)) == compared.kept
+
+
+def test_a_state_disk_that_is_full_at_start_is_73_and_one_line(world: World, small_disk: Mounted) -> None:
+    """Nothing can be locked or journaled there: no traceback, no connection, no post paid for."""
+    world.write_settings(state_dir=str(small_disk.place / "state"))
+    (small_disk.place / "state").mkdir(exist_ok=True)
+    small_disk.fill(but=0)
+    running = world.start()
+    assert running.left() == 73
+    assert running.log.count("\n") == 1, running.log
+    assert "No space left on device" in running.log
+    assert world.sent() == []

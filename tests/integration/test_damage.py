@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sfm_stream import clock
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import status
 from tests.support.program import Program, wait_for
@@ -121,6 +123,47 @@ def test_a_journal_says_once_how_many_of_its_entries_are_damaged(program: Progra
     done = ask(program, "gaps")
     assert done.returncode == 3
     assert "3 unreadable entries" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 200, b"\xff", None])
+def test_lost_counters_of_a_budget_are_reckoned_from_the_journal(program: Program, content: bytes | None) -> None:
+    """As many as were kept, by files or by a salvage; journal and status say so, and the budget is no fresh one."""
+    program.write_settings(save_interval=1, budget={"per_month": 100_000})
+    program.start()
+    captured(program, 300)
+    program.kill()
+    path = program.folder / "state" / "budget" / "lab.json"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    program.start()
+    captured(program)
+    live = program.status()
+    assert program.stop() == 0
+    assert any("reckoned from the journals" in note for note in live["notes"])
+    (told,) = [entry for entry in program.journal("budget") if "reckoned" in entry["reason"]]
+    before = [entry["posts"] for entry in program.journal() if entry["time"] <= told["time"] and "sha256" in entry]
+    assert told["posts"] == sum(before) >= 300
+    assert json.loads(path.read_bytes())["days"] == {f"{clock.now():%Y-%m-%d}": len(program.ids())}
+
+
+def test_a_budget_of_which_nobody_knows_what_is_left_is_held(program: Program) -> None:
+    """With the reason, and what to do; that done, and the program started again, it goes on."""
+    program.write_settings(budget={"per_month": 100_000})
+    path = program.folder / "state" / "budget" / "lab.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\0\0")
+    program.start()
+    program.wait_for_state("budget")
+    assert "is not known" in program.status()["detail"]
+    assert "no journal tells of it" in program.journal("budget")[-1]["reason"]
+    assert program.journal("connect") == []
+    assert program.stop() == 0
+    path.write_text(json.dumps({"days": {f"{clock.now():%Y-%m}": 17}}))
+    program.start()
+    captured(program)
+    assert program.status()["this_month"] > 17
+    assert program.stop() == 0
 
 
 def remove_lock(program: Program) -> None:

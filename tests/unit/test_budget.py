@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.capture.budget import Meter
+from sfm_stream.capture.budget import DAYS, Meter
 from sfm_stream.settings.model import Budget
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -96,15 +96,96 @@ def test_a_burst_breaker_that_is_taken_away_holds_no_longer(path: Path) -> None:
     assert Meter(path, Budget()).hold(NOON) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"\0\0\0", b"[]", b'{"today": "many"}', b'{"today": 1'])
-def test_a_counter_that_cannot_be_read_begins_anew(path: Path, content: bytes) -> None:
-    """A damaged file keeps no stream from running, and is whole again after the next save."""
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"\0\0\0", b"{}", b"[]", b'{"days": {"2026-11-30": "many"}}', b'{"days": {"today": 1}}', b"\xff"],
+)
+def test_counters_that_cannot_be_read_are_told_as_lost(path: Path, content: bytes | None) -> None:
+    """They are not taken for those of a credential that has consumed nothing; what is reckoned takes their place."""
     path.parent.mkdir()
-    path.write_bytes(content)
+    if content is not None:
+        path.write_bytes(content)
     meter = Meter(path, Budget(per_day=100))
+    assert meter.lost
+    meter.restore({"2026-11-30": 30}, NOON)
     meter.add(1, NOON)
     meter.save()
-    assert Meter(path, Budget(per_day=100)).left(NOON) == 99
+    again = Meter(path, Budget(per_day=100))
+    assert (again.lost, again.left(NOON)) == (None, 69)
+
+
+@pytest.mark.parametrize(
+    ("budget", "until"),
+    [
+        (Budget(per_day=100), datetime(2026, 12, 1, tzinfo=UTC)),
+        (Budget(per_day=100, per_month=1000), datetime(2026, 12, 1, tzinfo=UTC)),
+        (Budget(), None),
+    ],
+)
+def test_what_nobody_knows_holds_for_the_rest_of_the_period(path: Path, budget: Budget, until: datetime | None) -> None:
+    """Over a restart as well, and says what to do to go on sooner; that done, it goes on from what was written."""
+    early = NOON.replace(day=2)
+    meter = Meter(path, budget)
+    meter.restore({}, early, "the journal was removed")
+    meter.save()
+    hold = Meter(path, budget).hold(early)
+    if until is None:
+        assert hold is None
+        return
+    assert hold is not None
+    assert hold.until == (until if budget.per_month else datetime(2026, 11, 3, tzinfo=UTC))
+    assert "the journal was removed" in hold.reason
+    path.write_text(hold.reason.split("shows, as ")[1].split(", to ")[0].replace("POSTS", "40"))
+    again = Meter(path, budget)
+    assert again.hold(early) is None
+    assert again.spent.this_month == 40
+
+
+def test_the_counters_of_the_first_release_are_taken_over(path: Path) -> None:
+    """Today's, and those of the month's other days."""
+    path.parent.mkdir()
+    path.write_text('{"day":"2026-11-30","today":10,"month":"2026-11","this_month":25,"segment":"a","of_segment":4}')
+    meter = Meter(path, Budget(per_day=100, per_month=100))
+    assert meter.lost is None
+    assert (meter.spent.today, meter.spent.this_month) == (10, 25)
+    meter.catch_up("a", 6, NOON)
+    assert (meter.spent.today, meter.spent.this_month) == (12, 27)
+    assert meter.left(NOON + timedelta(days=1)) == 100
+
+
+def test_a_clock_that_was_months_ahead_takes_nothing_from_the_month(path: Path) -> None:
+    """Set ahead and back: what was spent before counts again, and what was taken in between counts for today."""
+    meter = Meter(path, Budget(per_day=100, per_month=1000))
+    meter.add(60, NOON - timedelta(days=3))
+    meter.add(30, NOON)
+    meter.add(5, NOON + timedelta(days=60))
+    assert meter.spent.this_month == 5
+    meter.save()
+    again = Meter(path, Budget(per_day=100, per_month=1000))
+    assert again.left(NOON) == 65
+    assert (again.spent.today, again.spent.this_month) == (35, 95)
+
+
+def test_a_clock_that_was_far_behind_takes_nothing_from_the_month(path: Path) -> None:
+    """As on a machine that starts without one: while it is wrong, what was spent holds; right again, all counts."""
+    meter = Meter(path, Budget(per_day=100, per_month=1000))
+    meter.add(60, NOON - timedelta(days=3))
+    meter.add(30, NOON)
+    wrong = datetime(1970, 1, 1, tzinfo=UTC)
+    assert meter.left(wrong) == 10
+    meter.save()
+    again = Meter(path, Budget(per_day=100, per_month=1000))
+    assert again.left(NOON) == 70
+    assert (again.spent.today, again.spent.this_month) == (30, 90)
+    assert again.left(NOON + timedelta(days=1)) == 100
+
+
+def test_only_so_many_days_are_kept(path: Path) -> None:
+    """The file does not grow with the years."""
+    meter = Meter(path, Budget())
+    for day in range(200):
+        meter.add(1, NOON + timedelta(days=day))
+    assert len(meter.spent.days) <= DAYS
 
 
 def test_each_period_warns_once_at_eighty_percent(path: Path) -> None:

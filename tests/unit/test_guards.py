@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,14 @@ def test_a_burst_is_held_as_a_budget(tmp_path: Path) -> None:
     host.check()
     assert host.stream.held == "budget"
     assert host.stream.reason.startswith("11 posts in a minute, of 10 allowed; until ")
+
+
+def test_a_clock_that_is_set_is_journaled(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By how much, ahead or back, once each; an adjustment is none."""
+    real, steps = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + steps[-1])
+    host.check()
+    for step in (0.5, 86_400.0, 86_400.0, -3600.0):
+        steps.append(step)
+        host.check()
+    assert [round(entry["seconds"], -2) for entry in host.journal("clock")] == [86_400, -90_000]
