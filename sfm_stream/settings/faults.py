@@ -188,7 +188,7 @@ def _leaf(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  #
     except msgspec.ValidationError as error:
         problem = f"found {show(raw)}"
         fix = _allowed(str(error).partition(" - at ")[0])
-        if "`str`" in str(error) and not isinstance(raw, Mapping | list | tuple):
+        if "`str`" in str(error).partition(", got")[0] and not isinstance(raw, Mapping | list | tuple):
             fix = QUOTE
         faults.append(Fault(where=where, problem=problem, fix=fix))
         return None
