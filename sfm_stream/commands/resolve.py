@@ -43,7 +43,8 @@ def resolve(declared: bytes, config_dir: Path, *, ask: bool) -> Resolved:
         ConfigError: `declared` is not what it should be.
     """
     try:
-        streams = msgspec.json.decode(declared, type=list[Stream])
+        settings = msgspec.json.decode(declared, type=list[dict[str, Any]])
+        streams = [msgspec.convert(each, Stream) for each in settings if each.get("rules")]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the settings on standard input are no list of streams: {error}") from error
     resolved = Resolved()

@@ -164,6 +164,8 @@ def test_who_cannot_be_asked_is_no_failure(config: Path) -> None:
         lacking = resolved(config, stream("NWS", api_url=app.url))
         assert lacking["unresolved"] == ["filter 'f': @nws: Could not find nws."]
         asked = len(app.asked)
+        unlike = Stream(kind="streamsample", name="streamsample", credential="c", api_url=app.url)
+        assert resolved(config, unlike) == {"accounts": {}, "asked": 0, "unresolved": []}
         assert resolved(config, stream("NWS", api_url=app.url, active=False))["asked"] == 0
         assert len(app.asked) == asked
     missing = msgspec.structs.replace(stream("NWS"), credential="none")
