@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 
 import testinfra
 
+OTHERS = re.compile("other-.*|twitterfilter-1")
+"""Programs of other people that a scenario has beside ours; the last is an older SFM's."""
 POLL = 0.5
 """Seconds between two looks at something that takes its time."""
 

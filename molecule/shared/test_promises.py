@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployment import Deployment
-from hosts import Host, expected_programs
+from hosts import OTHERS, Host, expected_programs
 
 
 def test_a_dry_run_after_a_deployment_finds_nothing_to_change(deployment: Deployment) -> None:
@@ -16,7 +16,7 @@ def test_a_dry_run_after_a_deployment_finds_nothing_to_change(deployment: Deploy
 def test_the_programs_that_run_are_those_declared(deployment: Deployment, hosts: dict[str, Host]) -> None:
     """supervisor knows the declared programs and no others of ours, and all of them are RUNNING."""
     for name, host in hosts.items():
-        ours = {p: each.state for p, each in host.programs().items() if not p.startswith("other-")}
+        ours = {p: each.state for p, each in host.programs().items() if not OTHERS.fullmatch(p)}
         assert ours == dict.fromkeys(expected_programs(deployment.variables(name)), "RUNNING")
 
 

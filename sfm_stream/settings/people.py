@@ -42,6 +42,14 @@ def people_faults(variables: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _control(named, members["sfm_operators"])
 
 
+def people_warnings(variables: Mapping[str, Any]) -> Iterator[Fault]:
+    """What may be meant, but gives more away than its name says."""
+    if variables.get("sfm_group_may_write_programs") is True:
+        problem = f"every member of {show(variables.get('sfm_group'))} can become root, and so can each capture program"
+        fix = "to start and stop programs, sfm_operators is enough"
+        yield Fault(where="sfm_group_may_write_programs", problem=problem, fix=fix)
+
+
 def _name_faults(where: str, name: object) -> Iterator[Fault]:
     if isinstance(name, str) and not _NAME.fullmatch(name):
         fix = "a name begins with a letter or _, and goes on with letters, digits and . _ - @"

@@ -31,7 +31,7 @@ from sfm_stream.settings.model import (
     Seconds,
     Stream,
 )
-from sfm_stream.settings.people import people_faults
+from sfm_stream.settings.people import people_faults, people_warnings
 from sfm_stream.settings.secrecy import is_hidden, shown_name
 from sfm_stream.settings.variables import Option, kind_faults
 
@@ -151,7 +151,8 @@ def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option
     faults.extend(_shared_credentials(examined))
     plan = {host.name: tuple(host.declared()) for host in examined}
     warnings = [w for host in examined for s in host.streams for w in stream_warnings(s, host.place(s))]
-    warnings += [warning for host in examined for warning in directory_warnings(host.settled)]
+    for host in examined:
+        warnings += [*directory_warnings(host.settled), *people_warnings(host.settled)]
     # A variable that holds for every host is wrong once, not once a host.
     return Plan(faults=tuple(dict.fromkeys(faults)), warnings=tuple(dict.fromkeys(warnings)), hosts=plan)
 

@@ -52,9 +52,7 @@ def read(*_):
     if (here / "deaf").exists():
         return
     raw = (here / "etc" / "streams" / (program + ".json")).read_bytes()
-    digest = hashlib.sha256(raw).hexdigest()
-    status = dict(pid=os.getpid(), state="connected", settings=digest, rules_wanted=digest, rules_live=digest)
-    status.update(json.loads((here / "status").read_text()) if (here / "status").exists() else dict())
+    status = dict(pid=os.getpid(), state="connected", settings=hashlib.sha256(raw).hexdigest())
     path = here / "state" / "status" / (program + ".json")
     path.parent.mkdir(exist_ok=True)
     path.with_suffix(".new").write_text(json.dumps(status))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
+import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,6 +52,31 @@ def test_files_are_written_updated_and_removed_in_one_run(tmp_path: Path) -> Non
     assert held(tmp_path) == {"kept.conf": "kept", "changed.conf": "after", "new.conf": "new"}
     assert (result["added"], result["updated"], result["removed"]) == (["new.conf"], ["changed.conf"], ["old.conf"])
     assert result["changed"]
+
+
+def test_a_file_that_is_exchanged_for_a_link_is_not_read_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the group may write program files: between root's look at a file and root's reading of it."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "secret").write_text("what only root reads")
+    (tmp_path / "etc/one.conf").write_text("theirs")
+    module = runpy.run_path(str(MODULE))
+    answer = stat.S_ISREG
+
+    def exchange(mode: int) -> bool:
+        monkeypatch.setattr(stat, "S_ISREG", answer)
+        (tmp_path / "etc/one.conf").unlink()
+        (tmp_path / "etc/one.conf").symlink_to(tmp_path / "secret")
+        return answer(mode)
+
+    files = [{"name": "one.conf", "content": "ours", "mode": None}]
+    options = {"path": str(tmp_path / "etc"), "files": files, "pattern": PATTERN, "mode": "0640", "purge": True}
+    none = dict.fromkeys(("vital", "allow_empty", "owner", "group", "validate", "secret"))
+    directory = module["Directory"](SimpleNamespace(check_mode=True, params={**none, **options}))
+    monkeypatch.setattr(stat, "S_ISREG", exchange)
+    with pytest.raises(OSError, match="symbolic links"):
+        directory.make_equal()
 
 
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:

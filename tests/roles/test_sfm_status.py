@@ -59,5 +59,5 @@ def test_a_bare_host_is_a_row_that_says_so(host: Host) -> None:
     told = [" ".join(row[11:]) for row in rows(run.output)]
     assert told == [
         f"nothing is deployed here: there is no {host.here}/opt/current/bin/sfm-stream",
-        f"no supervisord answers at {host.here}/s.sock: No such file or directory",
+        f"no supervisord answers at unix://{host.here}/s.sock: No such file or directory",
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sfm_stream.settings.people import people_faults
+from sfm_stream.settings.people import people_faults, people_warnings
 
 DEFAULTS = {"sfm_process_owner": "sfm", "sfm_group": "sfm", "sfm_operator_group": "sfm-operators"}
 
@@ -58,3 +58,10 @@ def test_all_faults_come_at_once() -> None:
         "sfm_operators[0]",
         "sfm_process_owner",
     ]
+
+
+def test_program_files_that_the_group_may_write_are_warned_of() -> None:
+    """The members are root by it, and so are the programs."""
+    (warning,) = people_warnings({**DEFAULTS, "sfm_group_may_write_programs": True})
+    assert 'every member of "sfm" can become root, and so can each capture program' in str(warning)
+    assert not list(people_warnings({**DEFAULTS, "sfm_group_may_write_programs": False}))

@@ -422,3 +422,17 @@ def test_every_fault_of_the_environment_is_named_without_a_value() -> None:
         "sfm_environment: NO_PROXY: found no text",
         "sfm_environment: unknown variable 'PATH'",
     ]
+
+
+def test_directories_and_people_are_judged_with_the_defaults_of_what_is_left_out() -> None:
+    """What one host sets may not go together with what it leaves as it is."""
+    options = {
+        **KNOWN,
+        "sfm_data_dir": {"type": "path", "default": "/var/lib/sfm/data"},
+        "sfm_log_dir": {"type": "path", "default": "/var/log/sfm"},
+        "sfm_process_owner": {"default": "sfm"},
+        "sfm_operators": {"type": "list", "default": []},
+    }
+    plan = examine({"host": {**GOOD, "sfm_log_dir": "/var/lib/sfm/data/log", "sfm_operators": ["sfm"]}}, options)
+    assert [each.where for each in plan.faults] == ["sfm_log_dir", "sfm_operators"]
+    assert examine({"host": GOOD}, options).faults == ()

@@ -1,11 +1,14 @@
-"""A host where supervisor already runs other people's programs: they do not notice us, neither coming nor going."""
+"""A host where supervisor already runs other people's programs, an older SFM's among them, and asks for a password.
+
+They do not notice us, neither coming nor going.
+"""
 
 from __future__ import annotations
 
 from deployment import Deployment
 from hosts import Host, expected_programs
 
-OTHERS = ("other-inline", "other-web", "other-worker")
+OTHERS = ("other-inline", "other-web", "other-worker", "twitterfilter-1")
 CONFIGURATION = "/etc/supervisor/supervisord.conf"
 
 
@@ -15,7 +18,7 @@ def others(host: Host) -> dict[str, int]:
 
 
 def test_the_other_programs_never_noticed(one: Host) -> None:
-    """All three still have the processes of before: nothing that a deployment does needs supervisord restarted."""
+    """All four still have the processes of before: nothing that a deployment does needs supervisord restarted."""
     lines = [line.split() for line in one.run("cat /root/before.pids").splitlines()]
     before = {name: int(pid.rstrip(",")) for name, pid in lines}
     assert set(before) == set(OTHERS)

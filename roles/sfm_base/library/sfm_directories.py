@@ -556,8 +556,10 @@ def hand_over(folder: int, name: str, earlier: int, wanted: Wanted, depth: int) 
     """Gives what an earlier owner has to the new one; links and what else is neither file nor directory stay."""
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return 0
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOENT, errno.ENXIO):
+            return 0
+        raise
     try:
         status = os.fstat(handle)
         if depth == 0:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -18,7 +17,8 @@ module: sfm_handover
 short_description: End what an earlier owner runs in directories
 description:
   - Ends the processes of these users whose working directory, program or open files lie in the directories; first by
-    SIGTERM, and after some seconds by SIGKILL. Other processes of the same users go on.
+    SIGTERM, and after some seconds by SIGKILL. Other processes of these users go on, unless root cannot look
+    into them, as in a container.
 author: The sfm-stream authors
 options:
   uids:
@@ -57,19 +57,27 @@ SECONDS = 10
 
 
 def processes(uids: set[int], directories: list[str]) -> list[int]:
-    """The processes of these users that have something open in the directories."""
+    """The processes of these users that have something open in the directories, or may have."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if process.stat().st_uid in uids and any(_within(path, directories) for path in _opened(process)):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if process.stat().st_uid in uids and _uses(process, directories):
                 found.append(int(process.name))
     return sorted(found)
 
 
-def _opened(process: Path) -> Iterator[str]:
-    for link in (process / "cwd", process / "exe", *(process / "fd").iterdir()):
-        with contextlib.suppress(OSError):
-            yield str(link.readlink())
+def _uses(process: Path, directories: list[str]) -> bool:
+    """Whether it has something open there; where not even root may look, as in a container, it counts as having."""
+    if b") Z " in (process / "stat").read_bytes():
+        return False
+    try:
+        for link in (process / "cwd", process / "exe", *(process / "fd").iterdir()):
+            with contextlib.suppress(FileNotFoundError):
+                if _within(str(link.readlink()), directories):
+                    return True
+    except PermissionError:
+        return True
+    return False
 
 
 def _within(path: str, directories: list[str]) -> bool:

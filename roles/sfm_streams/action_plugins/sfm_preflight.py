@@ -1,6 +1,6 @@
 """Examines the whole inventory on the controller, and resolves it to what each host shall run.
 
-It looks at every host of the inventory, whatever ``--limit`` says: a credential that two
+It looks at every host that the playbooks work on, whatever ``--limit`` says: a credential that two
 streams share is a fault even where only one of their hosts is deployed now. It connects
 to none of them.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from ansible.inventory.helpers import sort_groups
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_path
 
 if TYPE_CHECKING:
@@ -34,13 +35,17 @@ description:
   - Gives the C(sfm_*) variables of all hosts to the code that the programs themselves use.
   - Fails with all faults at once.
   - Returns what each host shall run. Nothing in it is secret.
-options: {}
+options:
+  hosts:
+    description: The hosts that the playbooks work on; all of the inventory if left out.
+    type: list
+    elements: str
 author: The sfm-stream authors
 """
 
 RETURN = r"""
 hosts:
-  description: For each host of the inventory the files that it shall have, see the function C(_host).
+  description: For each of the hosts the files that it shall have, see the function C(_host).
   returned: success
   type: dict
 stop_codes:
@@ -56,6 +61,8 @@ msg:
 
 FACTS = ("sfm_bin",)
 """What the roles set themselves; a fact cache may hold it from an earlier run."""
+PATTERN = "sfm_hosts"
+"""Which hosts the playbooks work on. They read it before the variables of any host."""
 UNREADABLE = "sfm-unreadable-value-"
 
 
@@ -71,13 +78,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         roles = Path(__file__).resolve().parents[2]
         _refuse_other_versions(roles.parent)
         examine = _examination(roles.parent)
-        options = {**dict(_options(roles)), **{name: {} for name in FACTS}}
+        options = {**dict(_options(roles)), **{name: {} for name in (*FACTS, PATTERN)}}
+        hostvars = variables["hostvars"]
+        chosen = self._task.args.get("hosts") or list(hostvars)
         reader = _Reader(self._templar)
         from sfm_stream.settings.inventory import hidden_filters, repeated_keys, summary
         from sfm_stream.settings.variables import typed
 
-        hosts = {name: typed(each, options) for name, each in reader.variables(variables["hostvars"]).items()}
-        sources = _Sources(variables["hostvars"], variables["playbook_dir"])
+        hosts = {name: typed(each, options) for name, each in reader.variables(hostvars, chosen).items()}
+        sources = _Sources(hostvars, variables["playbook_dir"])
         plan = examine(hosts, options)
         # What stands for a value that cannot be read may look wrong in turn; that is no fault of its own.
         found = [each for each in map(str, plan.faults) if UNREADABLE not in each]
@@ -86,7 +95,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         display = Display()
         for warning in [*hidden, *plan.warnings]:
             display.warning(str(warning))
-        wrong = [*repeated, *reader.faults(), *found] or list(_refused_by_x(plan, hosts))
+        wrong = [*repeated, *self._misplaced(hosts), *reader.faults(), *found] or list(_refused_by_x(plan, hosts))
         if wrong:
             faults = list(dict.fromkeys(wrong))
             many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
@@ -100,6 +109,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         declared = {name: [each.stream.active for each in streams] for name, streams in plan.hosts.items()}
         display.display(f"The inventory declares: {summary(declared)}.")
         return result
+
+    def _misplaced(self, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        if PATTERN not in load_extra_vars(self._loader) and any(PATTERN in each for each in hosts.values()):
+            where = "the inventory, which is read later; give it on the command line"
+            yield f"{PATTERN}: has no effect in {where}: -e {PATTERN}=..."
 
 
 def _refused_by_x(plan: Plan, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -206,10 +220,10 @@ class _Reader:
         self._host = ""
         self._failed: dict[tuple[str, str], list[str]] = {}
 
-    def variables(self, hostvars: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
-        """The ``sfm_*`` variables of each host, as plain data."""
+    def variables(self, hostvars: Any, chosen: Iterable[str]) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+        """The ``sfm_*`` variables of each chosen host, as plain data."""
         hosts = {}
-        for self._host in hostvars:
+        for self._host in chosen:
             raw = hostvars.raw_get(self._host)
             templar = self._templar.copy_with_new_env(available_variables=raw)
             own = [name for name in raw if name.startswith("sfm_")]

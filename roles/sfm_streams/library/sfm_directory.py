@@ -245,15 +245,15 @@ class Directory:
             if not self.check_mode:
                 raise RefusedError(f"{self.path}: {'is no directory' if self.path.exists() else 'does not exist'}")
             return self._result(plan_changes({}, self.wanted), [], [], {})
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if not self.check_mode:
                 self._lock(folder)
-            entries = sorted(each.name for each in self.path.iterdir())
+            entries = sorted(os.listdir(folder))  # noqa: PTH208 - of what is locked, not of a name
             mine = [name for name in entries if self.ours.fullmatch(name)]
             litter = [name for name in entries if TEMPORARY.fullmatch(name)]
             foreign = sorted(set(entries) - set(mine) - set(litter))
-            found = self._found(mine)
+            found = self._found(mine, folder)
             plan = plan_changes(found, self.wanted)
             self._guard(found)
             result = self._result(plan, litter, foreign, found)
@@ -283,18 +283,23 @@ class Directory:
             wanted[name] = Wanted(each["content"].encode(), uid, gid, _mode(each["mode"] or self.params["mode"]))
         return wanted
 
-    def _found(self, names: list[str]) -> dict[str, Wanted]:
-        """The files of ours as they are. A link at the name of an orphan counts as an empty file: it may go."""
+    def _found(self, names: list[str], folder: int) -> dict[str, Wanted]:
+        """The files of ours as they are. A link at the name of an orphan counts as an empty file: it may go.
+
+        Where the group may write program files, its members may exchange one for a link at any moment: what is read is
+        what is held open.
+        """
         found = {}
         for name in names:
             path = self.path / name
-            status = path.lstat()
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
-                found[name] = Wanted(path.read_bytes(), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+                found[name] = _read(name, folder)
             elif stat.S_ISLNK(status.st_mode) and name not in self.wanted:
                 found[name] = Wanted(b"", status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
             else:
-                kind = f"a link to {path.readlink()}" if stat.S_ISLNK(status.st_mode) else "no regular file"
+                link = stat.S_ISLNK(status.st_mode)
+                kind = f"a link to {os.readlink(name, dir_fd=folder)}" if link else "no regular file"
                 raise RefusedError(f"{path}: is {kind}, where a file of this deployment belongs; move it away")
         return found
 
@@ -430,6 +435,16 @@ def _number(option: str, name: str | None, look_up: Callable[[str], int], check_
         raise RefusedError(f"{option}: {name!r} does not exist on this host") from None
 
 
+def _read(name: str, folder: int) -> Wanted:
+    """A regular file as it is; neither a link nor a pipe that took its place is read."""
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    with os.fdopen(handle, "rb") as stream:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise RefusedError(f"{name}: was exchanged while it was read; somebody else works in this directory")
+        return Wanted(stream.read(), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+
+
 def _write(name: str, file: Wanted, folder: int) -> None:
     """Makes a complete file on disk; it is open to no one else until its owner and mode are right."""
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
@@ -442,7 +457,7 @@ def _write(name: str, file: Wanted, folder: int) -> None:
 
 
 def _adjust(name: str, file: Wanted, folder: int) -> None:
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     try:
         os.fchown(handle, file.uid, file.gid)
         os.fchmod(handle, file.mode)

@@ -9,12 +9,21 @@ import json
 import re
 import time
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.sfm_supervisord import Process, UnreachableError, connect, processes
+from ansible.module_utils.sfm_supervisord import (
+    AbsentError,
+    Process,
+    UnreachableError,
+    commands,
+    connect,
+    deployed,
+    processes,
+    runs_ours,
+)
 
 DOCUMENTATION = r"""
 ---
@@ -28,13 +37,15 @@ description:
   - Starts programs that ended or failed; the cause may have been cured since.
   - A program that somebody stopped by hand stays stopped and is listed in RV(respected), until its program file changes
     or O(start_stopped) asks for it.
-  - Sends SIGHUP to programs that run with older settings than their settings file has, or whose rules X does not hold.
+  - Sends SIGHUP to programs that run with older settings than their settings file has.
   - Waits until all are up for good, and fails with the state and the last log lines of those that are not.
-  - Waits until X holds the rules of each, and fails with X's own words where it does not. A program that waits for its
-    budget or for room on the disk is only named.
+  - Programs of other people are never touched, whatever their names. Ours are those that run the command that our
+    program files give them; any other that bears a name like ours is listed in RV(foreign).
 options:
   declared:
-    description: The programs that shall run, in the order of their start, each with the digest of what it reads.
+    description:
+      - The programs that shall run, in the order of their start, each with the digest of what it reads.
+      - If there are none, all of ours are stopped and forgotten.
     type: dict
     required: true
   release:
@@ -44,7 +55,7 @@ options:
     type: str
     required: true
   pattern:
-    description: A regular expression that matches the names of all programs of ours, declared or not.
+    description: A regular expression that matches the names that programs of ours can have, declared or not.
     type: str
     required: true
   config:
@@ -65,6 +76,18 @@ options:
     required: true
   changed_programs:
     description: Programs whose files this deployment has written; check mode goes by it, having written none.
+    type: list
+    elements: str
+    default: []
+  removed_programs:
+    description: Programs whose files this deployment has removed.
+    type: list
+    elements: str
+    default: []
+  upstream:
+    description:
+      - Programs that the others connect to, as to the simulator. Where one restarts, the others are stopped before and
+        started after it, so that none of them takes it for a failure of X.
     type: list
     elements: str
     default: []
@@ -99,13 +122,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# What was done, also where the module fails half way; in check mode what would be.
 added:
   description: Programs that supervisor did not have.
   returned: always
   type: list
   elements: str
 restarted:
-  description: Programs whose files had changed.
+  description: Programs whose files had changed, and those that connect to one of them.
   returned: always
   type: list
   elements: str
@@ -129,6 +153,15 @@ respected:
   returned: always
   type: list
   elements: str
+foreign:
+  description: Programs of other people that bear names like ours.
+  returned: always
+  type: list
+  elements: str
+shared_logs:
+  description: Whether programs of other people, whatever their names, log into O(log_dir).
+  returned: always
+  type: bool
 applied:
   description: Whether supervisor has taken up all program files, so that nothing runs any more that is not declared.
   returned: always
@@ -141,8 +174,8 @@ SETTLED_SECONDS = 6
 """A program that must stop for good (a refused credential, say) does so when it is 3 s old: see sfm_stream.errors."""
 TRYING_SECONDS = 15
 """A program that supervisor starts again and again for so long does not come up by itself."""
-HELD = ("budget", "disk")
-"""States in which a stream asks nothing of X."""
+RELOAD_SECONDS = 10
+"""X answers a change of rules within a few seconds."""
 LOG_LINES = 8
 LOG_BYTES = 8192
 
@@ -155,15 +188,14 @@ class Program(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """How the program files differ from what supervisor has: names of our programs."""
+    """How our program files differ from what supervisor has: names of declared programs."""
 
     added: list[str]
     changed: list[str]
-    removed: list[str]
 
 
 class Plan(NamedTuple):
-    """What is to be done; names, in this order. `respected` is left alone."""
+    """What is to be done, or was done; names, in this order. `respected` is left alone."""
 
     removed: list[str]
     restarted: list[str]
@@ -189,24 +221,31 @@ def main() -> None:
             "status_dir": {"type": "path", "required": True},
             "log_dir": {"type": "path", "required": True},
             "changed_programs": {"type": "list", "elements": "str", "default": []},
+            "removed_programs": {"type": "list", "elements": "str", "default": []},
+            "upstream": {"type": "list", "elements": "str", "default": []},
             "changed_settings": {"type": "list", "elements": "str", "default": []},
             "start_stopped": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )
-    deployment = Deployment(module.params)
+    deployment = Deployment(module.params, check_mode=module.check_mode)
     try:
         if module.check_mode:
             deployment.predict()
         else:
             deployment.apply()
             deployment.verify()
-            deployment.await_rules()
+            deployment.await_reload()
     except (FailedError, UnreachableError, OSError, xmlrpc.client.Fault) as error:
         module.fail_json(msg=str(error), **deployment.result())
-    for name in deployment.held:
-        module.warn(f"{name}: waits, and has X take its rules when it goes on; see sfm-stream status")
+    for name in deployment.unconfirmed:
+        module.warn(f"{name}: got SIGHUP, but does not say yet that it runs with its new settings; see its log")
+    for name in deployment.foreign:
+        module.warn(
+            f"{name}: supervisor has a program of this name that no program file of this deployment declares; it is "
+            "somebody else's, an older SFM's perhaps, and was left alone"
+        )
     for name in deployment.plan.respected:
         module.warn(f"{name}: was stopped by hand and stays so; to start it: supervisorctl start {name}")
     module.exit_json(**deployment.result())
@@ -215,69 +254,75 @@ def main() -> None:
 class Deployment:
     """Brings the live programs of one host to what was declared."""
 
-    def __init__(self, params: dict[str, Any]) -> None:
+    def __init__(self, params: dict[str, Any], *, check_mode: bool) -> None:
         self.params = params
+        self.check_mode = check_mode
         release, settings_dir = params["release"], Path(params["settings_dir"])
+        self.settings_dir = settings_dir
         self.declared = {
             name: Program(f"{digest}-{release}", settings_dir / f"{name}.json")
             for name, digest in params["declared"].items()
         }
         self.status_dir = Path(params["status_dir"])
         self.plan = Plan([], [], [], [], [], [])
+        self.done = Plan([], [], [], [], [], self.plan.respected)
+        self.foreign: list[str] = []
+        self.shared_logs = False
         self.applied = False
-        self.held: list[str] = []
+        self.unconfirmed: list[str] = []
         self.supervisor: Any = None
 
-    def ours(self, name: str) -> bool:
-        """Whether a program belongs to this deployment, declared or not."""
-        return re.fullmatch(self.params["pattern"], name) is not None
+    def named_like_ours(self, name: str) -> bool:
+        """Whether a program of this name may be of this deployment, declared or not."""
+        return re.fullmatch(self.params["pattern"], name) is not None or name in self.params["removed_programs"]
 
     def result(self) -> dict[str, Any]:
-        """What was done, as the module returns it."""
-        plan = self.plan._asdict()
-        changed = any(names for action, names in plan.items() if action != "respected")
-        return {"changed": changed, "applied": self.applied, **plan}
+        """What was done, as the module returns it; in check mode what would be."""
+        actions = (self.plan if self.check_mode else self.done)._asdict()
+        actions["respected"] = self.plan.respected
+        changed = any(names for action, names in actions.items() if action != "respected")
+        others = {"foreign": self.foreign, "shared_logs": self.shared_logs}
+        return {"changed": changed, "applied": self.applied, **others, **actions}
 
     def predict(self) -> None:
         """Check mode: the program files of this deployment may not be there yet, nor may supervisor."""
         try:
-            live = processes(connect(Path(self.params["config"]), seconds=0), self.ours)
-        except UnreachableError:
+            self.supervisor = connect(Path(self.params["config"]), seconds=0)
+            live = self._ours(processes(self.supervisor, self.named_like_ours), commands(self.supervisor))
+        except AbsentError:
             live = {}
         written = {name for name in self.params["changed_programs"] if name in self.declared}
         stale = {name for name in live.keys() & self.declared.keys() if not self._runs_as_declared(live[name])}
         pending = Pending(
             added=[name for name in self.declared if name not in live],
             changed=[name for name in self.declared if name in live and name in written | stale],
-            removed=[name for name in live if name not in self.declared],
         )
         self.plan = self._plan(live, pending)
         self.applied = True
 
     def apply(self) -> None:
         """Makes the live programs what the files say."""
-        self.supervisor = connect(Path(self.params["config"]))
-        live = self._settled_processes()
+        try:
+            self.supervisor = connect(Path(self.params["config"]))
+        except AbsentError as error:
+            cure = "the part `supervisor` of a deployment installs and starts it: run playbooks/deploy.yml whole"
+            raise FailedError(f"{error}; {cure}") from error
+        live = self._ours(self._settled_processes(), commands(self.supervisor))
         self.plan = self._plan(live, self._pending())
         for name in self.plan.removed:
             self._remove(name)
-        for name in self.plan.restarted:
-            self._remove(name)
-            self._add(name)
-            if name == self.plan.restarted[0] and len(self.plan.restarted) > 1:
-                self._try_out(name)
+            self.done.removed.append(name)
+        self._restart()
         for name in self.plan.added:
-            self._add(name)
+            self.supervisor.addProcessGroup(name)
+            self.done.added.append(name)
         self.applied = True
-        for name in self.plan.started:
-            # supervisor waits ever longer between its tries; a new start does not.
-            with contextlib.suppress(xmlrpc.client.Fault):
-                self.supervisor.stopProcess(name)
-            with contextlib.suppress(xmlrpc.client.Fault):
-                self.supervisor.startProcess(name, False)
-        for name in self.plan.reloaded:
-            with contextlib.suppress(xmlrpc.client.Fault):
-                self.supervisor.signalProcess(name, "HUP")
+        # supervisor waits ever longer between its tries; a new start does not.
+        self._each(self.plan.started, self.supervisor.stopProcess)
+        self.done.started.extend(self._each(self.plan.started, lambda name: self.supervisor.startProcess(name, False)))
+        self.done.reloaded.extend(
+            self._each(self.plan.reloaded, lambda name: self.supervisor.signalProcess(name, "HUP"))
+        )
 
     def verify(self) -> None:
         """Waits until exactly the declared programs run.
@@ -285,11 +330,11 @@ class Deployment:
         Raises:
             FailedError: Some do not, or others do; the message has a paragraph for each.
         """
-        begun = len(self.plan.added) + len(self.plan.restarted) + len(self.plan.started)
+        begun = len(self.done.added) + len(self.done.restarted) + len(self.done.started)
         start = time.monotonic()
         deadline = start + self.params["timeout"] + begun
         while True:
-            live = processes(self.supervisor, self.ours)
+            live = processes(self.supervisor, self.declared.__contains__)
             verdicts = {name: self._verdict(name, live.get(name)) for name in self.declared}
             waiting = [name for name, verdict in verdicts.items() if verdict is None]
             backing_off = all(live[name]["statename"] == "BACKOFF" for name in waiting if name in live)
@@ -298,83 +343,121 @@ class Deployment:
                 break
             time.sleep(0.5)
         bad = [self._report(name, live.get(name), verdicts[name]) for name in self.declared if verdicts[name] != ""]
-        bad += [
-            f"{name}: is {live[name]['statename']}, but nothing declares it; is it in a program file of somebody else?"
-            for name in live
-            if name not in self.declared
-        ]
         if bad:
             many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
             raise FailedError(f"{many} not as declared:\n" + "\n".join(bad))
 
-    def await_rules(self) -> None:
-        """Waits until the programs run with their settings, and X holds the rules of these.
+    def await_reload(self) -> None:
+        """Gives the programs that got SIGHUP time to say that they run with their new settings."""
+        deadline = time.monotonic() + RELOAD_SECONDS
+        while True:
+            live = processes(self.supervisor, self.declared.__contains__)
+            self.unconfirmed = [
+                name for name in self.done.reloaded if name in live and self._has_old_settings(live[name])
+            ]
+            if not self.unconfirmed or time.monotonic() > deadline:
+                return
+            time.sleep(0.25)
+
+    def _ours(self, live: dict[str, Process], files: dict[str, str]) -> dict[str, Process]:
+        """Those of the live processes that are of this deployment; what others there are is kept.
 
         Raises:
-            FailedError: It does not; the message has X's own words.
+            FailedError: One of the others has a declared name.
         """
-        deadline = time.monotonic() + self.params["timeout"]
-        while True:
-            live = processes(self.supervisor, self.ours)
-            running = [name for name in self.declared if name in live and live[name]["statename"] == "RUNNING"]
-            faults = {name: fault for name in running if (fault := self._rules_fault(live[name]))}
-            if not faults or time.monotonic() > deadline:
-                break
-            time.sleep(0.25)
-        self.held = [name for name in faults if self._status(live[name]).get("state") in HELD]
-        bad = [f"{name}: {fault}" for name, fault in faults.items() if name not in self.held]
-        if bad:
-            many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
-            raise FailedError(f"{many} running, but not with the declared rules in force:\n" + "\n".join(bad))
+        ours = {name: each for name, each in live.items() if self._is_ours(each, files.get(name))}
+        others = [name for name in live if name not in ours]
+        self._refuse_taken([name for name in others if name in self.declared])
+        self.foreign = sorted(others)
+        logs = Path(self.params["log_dir"])
+        self.shared_logs = any(
+            logs in Path(each[kind]).parents
+            for each in self.supervisor.getAllProcessInfo()
+            for kind in ("stdout_logfile", "stderr_logfile")
+            if each["name"] not in ours
+        )
+        return ours
 
-    def _rules_fault(self, process: Process) -> str:
-        """What is wrong with the rules of a running program, by what it says itself; empty where nothing is."""
-        try:
-            settings = json.loads(self.declared[process["name"]].settings.read_bytes())
-        except (OSError, ValueError):
-            return ""
-        status = self._status(process)
-        if self._has_old_settings(process):
-            return "it does not say that it runs with its new settings; see its log"
-        if settings.get("kind") != "filterstream":
-            return ""
-        wanted, live = status.get("rules_wanted"), status.get("rules_live")
-        if wanted and wanted == live:
-            return ""
-        missing = status.get("rules_missing")
-        what = f"X does not hold its rules ({missing} missing)" if live else "its rules at X have not been seen"
-        why = status.get("rules_fault") or status.get("detail") or ""
-        return "\n  ".join([f"{what}:", *str(why).splitlines()]) if why else what
+    def _is_ours(self, process: Process, command: str | None) -> bool:
+        name = process["name"]
+        if re.fullmatch(self.params["pattern"], name) is None:
+            return True  # a program file of another name that lay in our own directory
+        known = name in self.params["removed_programs"] or (self.settings_dir / f"{name}.json").exists()
+        return deployed(process, command, known)
+
+    @staticmethod
+    def _refuse_taken(names: list[str]) -> None:
+        if names:
+            raise FailedError(
+                f"another program file than ours defines {', '.join(names)}, so no program was touched. Give the "
+                "filters of those names others, or remove the other program files"
+            )
 
     def _plan(self, live: dict[str, Process], pending: Pending) -> Plan:
-        touched = {*pending.added, *pending.changed, *pending.removed}
+        removed = [name for name in live if name not in self.declared]
+        touched = {*pending.added, *pending.changed}
         others = [live[name] for name in self.declared if name in live and name not in touched]
         respected = [] if self.params["start_stopped"] else [p["name"] for p in others if stopped_by_hand(p)]
-        started = [
-            p["name"]
-            for p in others
-            if p["name"] not in respected and p["statename"] in ("STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN")
-        ]
+        restarted = pending.changed
+        if set(restarted) & set(self.params["upstream"]):
+            up = [p["name"] for p in others if p["statename"] in ("RUNNING", "STARTING")]
+            restarted = [name for name in self.declared if name in {*restarted, *up}]
+        others = [each for each in others if each["name"] not in {*respected, *restarted}]
+        ended = ("STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN")
+        started = [p["name"] for p in others if p["statename"] in ended]
         reloaded = [p["name"] for p in others if p["statename"] == "RUNNING" and self._must_reload(p)]
-        return Plan(pending.removed, pending.changed, pending.added, started, reloaded, respected)
+        return Plan(removed, restarted, pending.added, started, reloaded, respected)
 
     def _pending(self) -> Pending:
         """Lets supervisor read its files again, which by itself starts and stops nothing."""
         try:
-            ((added, changed, removed),) = self.supervisor.reloadConfig()
+            ((added, changed, _),) = self.supervisor.reloadConfig()
         except xmlrpc.client.Fault as fault:
+            if not self.declared:  # nothing is to be read, and what is to go can go without
+                return Pending([], [])
             raise FailedError(
                 f"supervisor cannot read its configuration, so no program was touched: {fault.faultString}"
             ) from fault
-        ours = [[name for name in names if self.ours(name)] for names in (added, changed, removed)]
-        order = {name: place for place, name in enumerate(self.declared)}
-        return Pending(*(sorted(names, key=lambda name: order.get(name, -1)) for names in ours))
+        files = commands(self.supervisor)
+        self._refuse_taken([name for name in self.declared if name in files and not runs_ours(files[name])])
+        return Pending(*([name for name in self.declared if name in names] for names in (added, changed)))
+
+    def _restart(self) -> None:
+        """Restarts one program after the other; what others connect to comes first, while they stand still."""
+        first = [name for name in self.plan.restarted if name in self.params["upstream"]]
+        others = [name for name in self.plan.restarted if name not in first]
+        waiting = others if first else []
+        self._each(waiting, self.supervisor.stopProcess)
+        try:
+            self._restart_in_turn([*first, *others])
+        except (FailedError, OSError, xmlrpc.client.Fault):
+            # Those that were not reached go on as what they were; the others run already.
+            self._each(waiting, lambda name: self.supervisor.startProcess(name, False))
+            raise
+
+    @staticmethod
+    def _each(names: list[str], action: Callable[[str], object]) -> list[str]:
+        """Does something to each program, and tells those to which supervisor could do it."""
+        done = []
+        for name in names:
+            with contextlib.suppress(xmlrpc.client.Fault):
+                action(name)
+                done.append(name)
+        return done
+
+    def _restart_in_turn(self, names: list[str]) -> None:
+        for name in names:
+            self._remove(name)
+            self.supervisor.addProcessGroup(name)
+            self.done.restarted.append(name)
+            if name == names[0] and len(names) > 1:
+                self._try_out(name)
 
     def _settled_processes(self) -> dict[str, Process]:
         """The live programs of ours, once none of them is in the middle of stopping."""
         deadline = time.monotonic() + 20
         while True:
-            live: dict[str, Process] = processes(self.supervisor, self.ours)
+            live: dict[str, Process] = processes(self.supervisor, self.named_like_ours)
             if time.monotonic() > deadline or all(each["statename"] != "STOPPING" for each in live.values()):
                 return live
             time.sleep(0.25)
@@ -382,9 +465,6 @@ class Deployment:
     def _remove(self, name: str) -> None:
         self.supervisor.stopProcessGroup(name)
         self.supervisor.removeProcessGroup(name)
-
-    def _add(self, name: str) -> None:
-        self.supervisor.addProcessGroup(name)
 
     def _try_out(self, name: str) -> None:
         """The first of several that restart goes ahead: if it cannot even start, the others run on as they are.
@@ -394,7 +474,7 @@ class Deployment:
         """
         deadline = time.monotonic() + self.params["timeout"]
         while time.monotonic() < deadline:
-            process = processes(self.supervisor, self.ours).get(name)
+            process = processes(self.supervisor, name.__eq__).get(name)
             state = process["statename"] if process else "absent"
             if state in ("RUNNING", "EXITED"):
                 return
@@ -436,11 +516,7 @@ class Deployment:
         return process["pid"] == 0 or f"SFM_DIGEST={digest}".encode() in environment
 
     def _must_reload(self, process: Process) -> bool:
-        """Whether it is to read its settings: others than it runs with, or such that X has not taken yet."""
-        if process["name"] in self.params["changed_settings"] or self._has_old_settings(process):
-            return True
-        status = self._status(process)
-        return bool(status) and status.get("state") not in HELD and self._rules_fault(process) != ""
+        return process["name"] in self.params["changed_settings"] or self._has_old_settings(process)
 
     def _has_old_settings(self, process: Process) -> bool:
         """Whether the live process says that it runs with other settings than its file has."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.sfm_supervisord import UnreachableError, connect, processes
+from ansible.module_utils.sfm_supervisord import UnreachableError, commands, connect, deployed, processes
 
 DOCUMENTATION = r"""
 ---
@@ -65,7 +65,8 @@ coverage:
   returned: success
   type: dict
 programs:
-  description: For each program of ours what supervisor has it as.
+  description: For each program of ours what supervisor has it as. Programs of other people are not among them, whatever
+    their names.
   returned: success
   type: dict
 jobs:
@@ -151,12 +152,15 @@ def _jobs(state_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _programs(params: dict[str, Any], problems: list[str]) -> dict[str, str]:
     pattern = re.compile(params["pattern"])
+    settings = Path(params["config_dir"]) / "streams"
     try:
-        live = processes(connect(Path(params["config"]), seconds=0), pattern.fullmatch)
+        supervisor = connect(Path(params["config"]), seconds=0)
+        live, files = processes(supervisor, pattern.fullmatch), commands(supervisor)
     except UnreachableError as error:
         problems.append(str(error))
         return {}
-    return {name: process["statename"] for name, process in live.items()}
+    ours = (p for n, p in live.items() if deployed(p, files.get(n), known=(settings / f"{n}.json").exists()))
+    return {process["name"]: process["statename"] for process in ours}
 
 
 if __name__ == "__main__":
