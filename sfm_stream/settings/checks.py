@@ -57,7 +57,7 @@ def credential_faults(credential: Credential, where: str) -> Iterator[Fault]:
             yield Fault(
                 where=f"{where}: {key}",
                 problem="found blanks, line breaks or other signs that no secret of X has",
-                fix="copy it again, without what surrounds it",
+                fix="copy it again, alone; `ansible-vault encrypt_string --prompt` adds no line break",
             )
 
 
