@@ -54,6 +54,7 @@ def become_owner(*directories: Path) -> None:
     import unicodedata  # noqa: F401
 
     datetime.strptime("2014+0000", "%Y%z")
+    "".encode("unicode_escape")
 
     owners: dict[int, tuple[Path, os.stat_result]] = {}
     for directory in directories:

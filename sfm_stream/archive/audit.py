@@ -1,88 +1,72 @@
-"""Compares the date tree with its manifests: is every file there, and does it hold what was captured?
+"""Holds the witnesses of an archive against each other: is every file there, and is it what was captured?
 
-The directory is listed before its manifest is read. An entry is always written before
+The tree says what is there, the manifests what should be, the programs' journals what was captured; and earlier audits
+have counted what there was. What only one of them knows of is a finding, and so is whatever could not be looked at.
+
+A directory is listed before its manifest is read. An entry is always written before
 its file is moved there, so a file that organizedata brings in meanwhile is never taken
 for an unexpected one; and a listed file that is not there yet, but still lies loose in
 the data directory, only waits to be moved.
 """
 
 # Plain strings, not Path objects: a tree has millions of paths, and those would cost more than the work on them.
-# ruff: noqa: PTH112, PTH116, PTH123
+# ruff: noqa: PTH116, PTH208
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from sfm_stream import names
-from sfm_stream.archive import manifest, recorded
+from sfm_stream import names, reading
+from sfm_stream.archive import counted, manifest, marker, recorded
 from sfm_stream.archive.filesystem import UNFINISHED, hash_file
-from sfm_stream.archive.organize import KEPT_FINDINGS
-from sfm_stream.archive.tree import TWO_DIGITS, YEAR, days, directories
+from sfm_stream.archive.findings import Fault, FaultKind, Findings
+from sfm_stream.archive.tree import IRREGULAR, TWO_DIGITS, YEAR, Kind, Trouble, days, days_of, programs, scan
+from sfm_stream.record.history import history_path
+from sfm_stream.record.journal import journal_path
+from sfm_stream.record.status import status_path
 from sfm_stream.table import printable
+
+__all__ = ["Audit", "Fault", "Findings"]
 
 PASSING = 3600.0
 """Seconds for which an unfinished copy counts as one in the making."""
 
-FaultKind = Literal["missing", "changed", "unreadable", "unexpected", "manifest"]
+Key = tuple[int, ...]
+"""A day as numbers: year, month, day."""
 
 
-class Fault(msgspec.Struct, frozen=True):
-    """One thing that is not as it should be.
-
-    Attributes:
-        kind: ``missing``: listed, but not there; ``changed``: other content than listed; ``unreadable``;
-            ``unexpected``: there, but not listed; ``manifest``: the manifest itself is at fault.
-        file: The file.
-        detail: What was found, what should be.
-    """
-
-    kind: FaultKind
-    file: str
-    detail: str
-
-
-class Findings(msgspec.Struct):
-    """What an audit found.
+class Day(msgspec.Struct, frozen=True):
+    """A day of a program, wherever something is known of it.
 
     Attributes:
-        days: Days looked at.
-        files: Files that the manifests list.
-        verified: Files whose content was read and is as listed.
-        bytes: Bytes read.
-        waiting: Listed files that organizedata has yet to move in.
-        missing: Faults of each kind, as in `Fault`.
-        changed: The same.
-        unreadable: The same.
-        unexpected: The same.
-        manifest: The same.
-        findings: The first of the faults.
+        program: The program.
+        date: ``2026/11/24``, as its directory is named.
+        trees: The trees that have a directory of it.
+        recorded: What the program recorded of its files, by name.
     """
 
-    days: int = 0
-    files: int = 0
-    verified: int = 0
-    bytes: int = 0
-    waiting: int = 0
-    missing: int = 0
-    changed: int = 0
-    unreadable: int = 0
-    unexpected: int = 0
-    manifest: int = 0
-    findings: list[Fault] = []
+    program: str
+    date: str
+    trees: list[str]
+    recorded: recorded.Files
 
     @property
-    def faults(self) -> int:
-        """How many things are not as they should be."""
-        return self.missing + self.changed + self.unreadable + self.unexpected + self.manifest
+    def path(self) -> str:
+        """Its directory, from the root of a tree."""
+        return f"{self.program}/{self.date}"
 
 
 class Audit:
@@ -91,9 +75,10 @@ class Audit:
     Args:
         data_dir: Where loose capture files lie.
         archive_dir: Where the date tree is, if not in the data directory.
-        state_dir: Where the programs' journals are.
+        state_dir: Where the programs' journals are, and what earlier audits counted; None where there is none.
         since: Days before this one are left out.
         sample: Percent of the files whose content is read, chosen at random; that they are there is always checked.
+        accept: Places, ``<program>[/<YYYY>[/<MM>[/<DD>]]]``, below which what is gone or changed is taken as meant.
 
     Attributes:
         advance: Gets the number of listed files dealt with, now and then.
@@ -104,22 +89,24 @@ class Audit:
         self,
         data_dir: Path,
         archive_dir: Path | None,
-        state_dir: Path,
+        state_dir: Path | None,
         *,
         since: date | None = None,
         sample: float = 100.0,
+        accept: Iterable[str] = (),
     ) -> None:
         self._data = str(data_dir)
         # What was sorted before there was an archive directory still lies in the data directory.
         self._trees = list(dict.fromkeys((str(archive_dir or data_dir), self._data)))
-        self._tree = self._trees[0]
         self._state = state_dir
         self._since = f"{since:%Y/%m/%d}" if since else ""
+        self._first: Key = _key(self._since) if since else ()
         self._sample = sample / 100
         self._loose: dict[tuple[str, datetime, str], list[str]] | None = None
-        self._program = ""
-        self._records = recorded.ByDay(state_dir, "")
+        self._unseen: set[str] = set()
         self._chance = random.Random()  # noqa: S311 - picks samples, no secrets
+        self._accept = tuple(accept)
+        self._counted = counted.Counted()
         self.advance: Callable[[int], None] = lambda _count: None
         self.found = Findings(findings=[])
 
@@ -127,144 +114,347 @@ class Audit:
         """How many files the manifests list, for a progress bar."""
         total = 0
         for tree in self._trees:
-            for day in self._days(tree):
-                try:
-                    with open(f"{tree}/{day}/{manifest.NAME}", "rb") as file:
-                        total += file.read().count(b"\n")
-                except OSError:
-                    continue
+            with suppress(OSError):
+                for day in days(tree, lambda *_trouble: None):
+                    if day.partition("/")[2] >= self._since:
+                        total += (manifest.read_bytes(f"{tree}/{day}/{manifest.NAME}") or b"").count(b"\n")
         return total
 
     def run(self) -> Findings:
         """Looks at it all."""
-        for tree in self._trees:
-            self._tree, self._program = tree, ""
-            if not self._since:
-                self._check_upper_levels()
-            for day in self._days(tree):
-                self._check_day(day)
+        self._read_counted()
+        self._look_at_marker()
+        roots = {tree: self._look_at_root(tree) for tree in self._trees}
+        everyone = {*self._counted.programs, *self._journals(), *(name for root in roots.values() for name in root)}
+        for program in sorted(everyone):
+            self._check_program(program, [tree for tree in self._trees if program in roots[tree]])
+        if not self.found.days and not self.found.waiting:
+            since = f" since {self._since.replace('/', '-')}" if self._since else ""
+            self._find(
+                "empty", self._trees[0], f"nothing to audit: no day{since} is here; --dir and --archive-dir name it"
+            )
         return self.found
 
-    def _days(self, tree: str) -> Iterator[str]:
-        for day in days(tree):
-            if day.partition("/")[2] >= self._since:
-                yield day
+    def keep(self) -> None:
+        """Keeps what was counted for the next audit.
 
-    def _check_upper_levels(self) -> None:
-        """Nothing but the tree's own directories may lie above the days."""
-        for program in directories(self._tree):
-            if not directories(f"{self._tree}/{program}", YEAR):
-                continue  # not of the tree; organizedata names it
-            self._check_level(f"{self._tree}/{program}", set(directories(f"{self._tree}/{program}", YEAR)))
-            for year in directories(f"{self._tree}/{program}", YEAR):
-                path = f"{self._tree}/{program}/{year}"
-                self._check_level(path, set(directories(path, TWO_DIGITS)))
-                for month in directories(path, TWO_DIGITS):
-                    self._check_level(f"{path}/{month}", set(directories(f"{path}/{month}", TWO_DIGITS)))
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self._state:
+            counted.write(self._state, Path(self._data), self._counted)
 
-    def _check_level(self, path: str, own: set[str]) -> None:
-        for name in self._names(path):
-            if name not in own:
-                self._find("unexpected", f"{path}/{name}", "nothing but directories of the date tree belongs here")
-
-    def _names(self, path: str) -> list[str]:
+    def _read_counted(self) -> None:
         try:
-            return sorted(os.listdir(path))  # noqa: PTH208
-        except OSError as error:
-            self._find("unreadable", path, f"cannot be listed: {error.strerror}")
-            return []
+            if self._state:
+                self._counted = counted.read(self._state, Path(self._data))
+        except reading.UnreadableError as error:
+            self._find(
+                "unreadable", str(self._state), f"what earlier audits counted is lost, and counted anew: {error}"
+            )
+        for place in self._accept:
+            self._counted.accept(place)
 
-    def _check_day(self, day: str) -> None:
-        directory = f"{self._tree}/{day}"
-        present, others = self._list_day(directory)
+    def _look_at_marker(self) -> None:
+        if len(self._trees) == 1 or not self._state:
+            return
+        try:
+            place = marker.look(Path(self._trees[0]), self._state)
+        except OSError as error:
+            self._find("unreadable", f"{self._trees[0]}/{marker.NAME}", f"cannot be read: {error.strerror}")
+        except reading.UnreadableError as error:
+            self._find("unreadable", str(self._state), str(error))
+        else:
+            if place.fault:
+                self._find("missing", self._trees[0], place.fault)
+
+    def _look_at_root(self, tree: str) -> list[str]:
+        """The programs that have a directory at the root of a tree; what else lies there is found."""
+        try:
+            root = scan(tree)
+        except OSError as error:
+            self._unseen.add("")
+            self._find("unreadable", tree, f"cannot be listed: {error.strerror}")
+            return []
+        for name, kind in sorted(root.items()):
+            if name.startswith("."):
+                continue
+            if kind in ("link", "special"):
+                self._unseen.add(name)
+                self._find("irregular", f"{tree}/{name}", IRREGULAR[kind])
+            elif kind == "file" and tree != self._data:  # loose files are organizedata's affair
+                self._find("unexpected", f"{tree}/{name}", "nothing but directories of programs belongs here")
+        return programs(root)
+
+    def _journals(self) -> list[str]:
+        """The programs that have a journal, or had one."""
+        found = set()
+        for path in (journal_path, history_path) if self._state else ():
+            assert self._state  # noqa: S101 - for the type checker
+            folder = path(self._state, "x").parent
+            try:
+                found |= {name.removesuffix(".jsonl") for name in os.listdir(folder) if name.endswith(".jsonl")}
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self._find("journal", str(folder), f"cannot be listed: {error.strerror}")
+        return sorted(found)
+
+    def _check_program(self, program: str, trees: list[str]) -> None:
+        counts = self._counted.program(program)
+        there: dict[Key, list[tuple[str, str]]] = {}
+        for tree in trees:
+            for day in days_of(tree, program, self._reporter(tree)):
+                date_of = day.partition("/")[2]
+                there.setdefault(_key(date_of), []).append((tree, date_of))
+        if trees and not there and not self._is_unseen(program):
+            self._find("unexpected", f"{trees[0]}/{program}", "a directory without any day of a date tree")
+        records = recorded.ByDay(self._state, program)
+        known = sorted({*there, *map(_key, counts.days)})
+        stream = merge(((key, None) for key in known), self._recorded(records), key=itemgetter(0))
+        absent: list[tuple[str, int]] = []
+        for key, group in groupby(stream, key=itemgetter(0)):
+            files = next((files for _, files in group if files), {})
+            if key >= self._first:
+                absent += self._check_day(program, key, there.get(key, []), files)
+        for day_of, files in sorted(records.late.items()):
+            key = _key(f"{day_of:%Y/%m/%d}")
+            if key >= self._first:
+                self._check_late(program, there.get(key, []), files)
+        self._report_absent(program, absent, whole=not there)
+        self._check_journal(program, records)
+
+    def _recorded(self, records: recorded.ByDay) -> Iterator[tuple[Key, recorded.Files]]:
+        try:
+            for day, files in records.days():
+                yield _key(f"{day:%Y/%m/%d}"), files
+        except reading.UnreadableError as error:
+            self._find("journal", str(error).partition(": ")[0], str(error).partition(": ")[2])
+
+    def _check_day(
+        self, program: str, key: Key, there: list[tuple[str, str]], files: recorded.Files
+    ) -> list[tuple[str, int]]:
+        """Checks one day, wherever it is; where it is nowhere, gives it back with the number of its files."""
+        if not there:
+            date_of = "/".join(f"{number:02d}" for number in key)
+            return self._check_absent(program, date_of, files)
+        day = Day(program, there[0][1], [tree for tree, _ in there], files)
+        raws: list[bytes] = []
+        seen: set[str] = set()
+        for tree in day.trees:
+            seen |= self._check_directory(tree, day, raws)
+        self._compare_counted(day, raws)
+        if self._is_unseen(day.path):
+            return []
+        for name in sorted(files.keys() - seen):
+            self._miss_recorded(f"{day.trees[0]}/{day.path}", name)
+        return []
+
+    def _check_absent(self, program: str, date_of: str, files: recorded.Files) -> list[tuple[str, int]]:
+        gone = [name for name in files if not self._lies_loose(name)]
+        self.found.waiting += len(files) - len(gone)
+        listed = self._counted.program(program).days.get(date_of, [])
+        number = max(len(gone), sum(each.files for each in listed))
+        if not number or self._is_unseen(f"{program}/{date_of}"):
+            return []
+        if self._counted.accepts(f"{program}/{date_of}"):
+            self.found.accepted += 1
+            return []
+        return [(date_of, number)]
+
+    def _report_absent(self, program: str, absent: list[tuple[str, int]], *, whole: bool) -> None:
+        """A program that is gone as a whole is one finding; else each day is."""
+        path = f"{self._trees[0]}/{program}"
+        if whole and len(absent) > 1:
+            files = sum(number for _, number in absent)
+            span = f"{absent[0][0]} to {absent[-1][0]}"
+            detail = f"{files:,} files of {len(absent):,} days, {span}, were recorded or counted before; none is here"
+            self._find("missing", path, detail)
+            return
+        for date_of, number in absent:
+            detail = f"the whole day is gone; {number:,} of its files were recorded by its program or counted before"
+            self._find("missing", f"{path}/{date_of}", detail)
+
+    def _check_late(self, program: str, there: list[tuple[str, str]], files: recorded.Files) -> None:
+        """What was recorded long after its day is looked for in the day's manifests once more."""
+        if there and self._is_unseen(f"{program}/{there[0][1]}"):
+            return
+        listed: set[str] = set()
+        for tree, date_of in there:
+            with suppress(OSError):
+                listing = manifest.read(f"{tree}/{program}/{date_of}/{manifest.NAME}")
+                listed |= {file[3:] for file in listing.entries} if listing else set()
+        for name in sorted(files.keys() - listed):
+            folder = names.parse(name)
+            if folder and not self._counted.accepts(str(folder.folder.parent)):
+                self._miss_recorded(f"{self._trees[0]}/{folder.folder.parent}", name)
+
+    def _miss_recorded(self, directory: str, name: str) -> None:
+        if self._lies_loose(name):
+            self.found.waiting += 1
+        else:
+            detail = "recorded by its program, but neither listed nor waiting in the data directory"
+            self._find("missing", f"{directory}/*/{name}", detail)
+
+    def _check_journal(self, program: str, records: recorded.ByDay) -> None:
+        """A journal that is damaged, shorter than it was, or gone bears witness no more."""
+        if not self._state:
+            return
+        path = journal_path(self._state, program)
+        counts = self._counted.program(program)
+        if records.damaged:
+            detail = f"{records.damaged:,} of its lines cannot be read; what they recorded is compared with nothing"
+            self._find("journal", str(path), detail)
+        if counts.recorded > records.files:
+            detail = f"it recorded {counts.recorded:,} files at an earlier audit, and {records.files:,} now"
+            self._find("journal", str(path), detail)
+        elif not os.path.lexists(path) and any(
+            os.path.lexists(of(self._state, program)) for of in (history_path, status_path)
+        ):
+            self._find("journal", str(path), "is not there, though its program has run on this host")
+        counts.recorded = max(counts.recorded, records.files)
+
+    def _compare_counted(self, day: Day, raws: list[bytes]) -> None:
+        """A manifest only ever grows: what an earlier audit read of it must stand at its beginning."""
+        counts = self._counted.program(day.program)
+        earlier = counts.days.get(day.date, [])
+        changed = [each for each in earlier if not any(each.begins(raw) for raw in raws)]
+        for each in changed:
+            path = f"{day.trees[0]}/{day.path}/{manifest.NAME}"
+            detail = f"an earlier audit read {each.files:,} entries in it, which do not stand there as they did"
+            self._find("manifest", path, detail)
+        if not changed and raws:
+            counts.days[day.date] = [counted.listed(raw, manifest.parse(raw)) for raw in raws]
+
+    def _check_directory(self, tree: str, day: Day, raws: list[bytes]) -> set[str]:
+        """Checks a day's directory in one tree.
+
+        Returns:
+            The names of the files that are listed, or that wait for a manifest. `raws` gets the manifest.
+        """
+        directory = f"{tree}/{day.path}"
+        present, shut = self._list_day(directory, day)
         path = f"{directory}/{manifest.NAME}"
         try:
-            listing = manifest.read(path)
+            raw = manifest.read_bytes(path)
         except OSError as error:
-            self._find("unreadable", path, f"cannot be read: {error.strerror}")
-            return
+            self._unseen.add(day.path)
+            self._find(
+                "irregular" if error.errno in _NO_FILE else "unreadable", path, f"cannot be read: {error.strerror}"
+            )
+            return set()
         self.found.days += 1
-        if listing is None:
-            if present:
-                detail = f"{len(present)} files lie here, but there is no {manifest.NAME}; organizedata makes one"
-                self._find("manifest", directory, detail)
-            listing = manifest.Manifest(entries=dict.fromkeys(present, ""))
-            present = set()
+        if raw is None:
+            return self._check_without_manifest(directory, present)
+        raws.append(raw)
+        listing = manifest.parse(raw)
         for line in listing.faults:
             self._find("manifest", path, f"the line {printable(line)!r} is no entry, or contradicts another")
         if listing.torn:
-            self._find("manifest", path, "the last line is cut short; the next organizedata of this day puts it right")
-        for file in others:
-            if not _passing(f"{directory}/{file}"):
-                self._find("unexpected", f"{directory}/{file}", "not a capture file in its place")
+            self._find("manifest", path, "the last line is cut short; organizedata --adopt cuts it off")
         for file in sorted(present - listing.entries.keys()):
-            self._find("unexpected", f"{directory}/{file}", "not in the manifest: it did not come by organizedata")
-        self._check_files(day, {file: sha256 for file, sha256 in listing.entries.items() if sha256})
+            cure = "organizedata --adopt lists it, or move it away" if names.parse(file[3:]) else "move it away"
+            self._find(
+                "unexpected", f"{directory}/{file}", f"not in the manifest: it did not come by organizedata; {cure}"
+            )
+        self._check_files(directory, day, {file: sha for file, sha in listing.entries.items() if file[:2] not in shut})
+        return {file[3:] for file in listing.entries}
 
-    def _list_day(self, directory: str) -> tuple[set[str], list[str]]:
-        """The files of a day's hours, and what else lies there that is not the manifest."""
+    def _check_without_manifest(self, directory: str, present: set[str]) -> set[str]:
+        captures = {file for file in present if names.parse(file[3:])}
+        if captures:
+            detail = f"{len(captures)} files lie here, but there is no {manifest.NAME}; organizedata makes one"
+            self._find("manifest", directory, detail)
+        for file in sorted(present - captures):
+            self._find("unexpected", f"{directory}/{file}", "not the name of a capture file; move it away")
+        if not present:
+            self._find("unexpected", directory, "a day without files and without a manifest")
+        return {file[3:] for file in captures}
+
+    def _list_day(self, directory: str, day: Day) -> tuple[set[str], set[str]]:
+        """The regular files of a day's hours, and the hours that cannot be looked into; tells of what else is there."""
         present: set[str] = set()
-        others = []
-        for name in self._names(directory):
-            hour = f"{directory}/{name}"
-            if not TWO_DIGITS.fullmatch(name) or not os.path.isdir(hour):
-                if name != manifest.NAME:
-                    others.append(name)
+        shut: set[str] = set()
+        for hour, kind in self._scan(directory, day.path).items():
+            if hour == manifest.NAME:
                 continue
-            for inner in self._names(hour):
-                if inner.startswith(".") or os.path.isdir(f"{hour}/{inner}"):
-                    others.append(f"{name}/{inner}")
-                else:
-                    present.add(f"{name}/{inner}")
-        return present, others
+            if not TWO_DIGITS.fullmatch(hour):
+                self._report_stranger(f"{directory}/{hour}")
+            elif kind != "directory":
+                shut.add(hour)
+                self._find("irregular", f"{directory}/{hour}", IRREGULAR[kind])
+            else:
+                inner = self._scan(f"{directory}/{hour}", f"{day.path}/{hour}")
+                if self._is_unseen(f"{day.path}/{hour}"):
+                    shut.add(hour)
+                for name, of in inner.items():
+                    if of == "file" and not name.startswith("."):
+                        present.add(f"{hour}/{name}")
+                    elif of in ("directory", "file"):
+                        self._report_stranger(f"{directory}/{hour}/{name}")
+                    else:
+                        self._find("irregular", f"{directory}/{hour}/{name}", IRREGULAR[of])
+        return present, shut
 
-    def _check_files(self, day: str, entries: dict[str, str]) -> None:
-        directory = f"{self._tree}/{day}"
-        known = self._recorded_of(day)
+    def _scan(self, directory: str, place: str) -> dict[str, Kind]:
+        try:
+            return dict(sorted(scan(directory).items()))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            self._unseen.add(place)
+            self._find("unreadable", directory, f"cannot be listed: {error.strerror}")
+            return {}
+
+    def _report_stranger(self, path: str) -> None:
+        if not _passing(path):
+            self._find("unexpected", path, "not a capture file in its place; move it away")
+
+    def _check_files(self, directory: str, day: Day, entries: dict[str, str]) -> None:
+        digests = set(entries.values())
+        own = f"{day.program}-{day.date.replace('/', '-')}T"
         for file, sha256 in sorted(entries.items()):
             self.found.files += 1
             path = f"{directory}/{file}"
-            said = known.get(file[3:], sha256)
-            if said != sha256:
-                self._find("manifest", path, f"listed as {sha256[:12]}…, but its program recorded {said[:12]}…")
+            name = file[3:]
+            if name.endswith(names.SUFFIX) and not name.startswith(f"{own}{file[:2]}"):
+                detail = "its name belongs to another place of the tree; was it moved, or a directory renamed?"
+                self._find("unexpected", path, detail)
+            said = day.recorded.get(name, [])
+            if said and said[-1].sha256 not in digests:
+                detail = f"listed as {sha256[:12]}…, but its program recorded {said[-1].sha256[:12]}…"
+                self._find("manifest", path, detail)
             if self._chance.random() < self._sample:
                 self._check_content(path, sha256)
-            elif not os.path.lexists(path):
-                self._miss(path, sha256)
+            else:
+                self._check_there(path, sha256, {each.bytes for each in said if each.sha256 == sha256})
             self.advance(1)
-        if entries:
-            self._check_recorded(day, set(known) - {file[3:] for file in entries})
 
-    def _check_recorded(self, day: str, unlisted: set[str]) -> None:
-        """What its program recorded, and a day's manifest lacks, must lie loose yet, or be listed in the other tree."""
-        unlisted = {name for name in unlisted if not os.path.lexists(f"{self._data}/{name}")}
-        for tree in self._trees if unlisted else []:
-            with suppress(OSError):
-                listing = manifest.read(f"{tree}/{day}/{manifest.NAME}")
-                unlisted -= {file[3:] for file in listing.entries} if listing else set()
-        for name in sorted(unlisted):
-            detail = "recorded by its program, but neither listed nor waiting in the data directory"
-            self._find("missing", f"{self._tree}/{day}/*/{name}", detail)
-
-    def _recorded_of(self, day: str) -> dict[str, str]:
-        """The sha256 that the program recorded of the day's files: a second witness beside the manifest."""
-        program, _, when = day.partition("/")
-        if program != self._program:
-            self._program, self._records = program, recorded.ByDay(self._state, program)
+    def _check_there(self, path: str, sha256: str, sizes: set[int]) -> None:
         try:
-            year, month, number = map(int, when.split("/"))
-            return self._records.of(date(year, month, number))
-        except (ValueError, OverflowError):
-            return {}  # no day of the calendar
+            status = os.lstat(path)
+        except FileNotFoundError:
+            self._miss(path, sha256)
+        except OSError as error:
+            self._find("unreadable", path, f"cannot be looked at: {error.strerror}")
+        else:
+            if not stat.S_ISREG(status.st_mode):
+                return  # found already, by the listing of its hour
+            if not os.access(path, os.R_OK):
+                self._find("unreadable", path, f"cannot be opened (mode {stat.S_IMODE(status.st_mode):04o})")
+            elif sizes and not sizes & {status.st_size, -1}:
+                self._find("changed", path, f"it has {status.st_size} bytes; its program recorded {max(sizes)}")
 
     def _check_content(self, path: str, sha256: str) -> None:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            fd = reading.open_regular(path)
         except FileNotFoundError:
             self._miss(path, sha256)
             return
         except OSError as error:
-            self._find("unreadable", path, f"cannot be opened: {error.strerror}")
+            # A link or another thing in a file's place has been found already, by the listing of its hour.
+            if error.errno not in _NO_FILE:
+                self._find("unreadable", path, f"cannot be opened: {error.strerror}")
             return
         try:
             size = os.fstat(fd).st_size
@@ -288,28 +478,69 @@ class Audit:
         else:
             self._find("missing", path, "listed in the manifest, but not there")
 
+    def _lies_loose(self, name: str) -> bool:
+        return reading.is_regular(f"{self._data}/{name}")
+
     def _still_loose(self, name: str, sha256: str) -> bool:
         """Whether a listed file lies in the data directory yet; one that is to get a new name, under its old one."""
-        if os.path.lexists(f"{self._data}/{name}"):
+        if self._lies_loose(name):
             return True
         capture = names.parse(name)
         if capture is None or capture.number == 1:
             return False
         if self._loose is None:
             self._loose = {}
-            for each in self._names(self._data):
-                if found := names.parse(each):
-                    self._loose.setdefault((found.program, found.time, found.suffix), []).append(each)
-        for each in self._loose.get((capture.program, capture.time, capture.suffix), []):
-            with suppress(OSError), open(f"{self._data}/{each}", "rb") as file:
-                if hash_file(file.fileno()) == sha256:
-                    return True
-        return False
+            with suppress(OSError):
+                for each in os.listdir(self._data):
+                    if found := names.parse(each):
+                        self._loose.setdefault((found.program, found.time, found.suffix), []).append(each)
+        return any(
+            _holds(f"{self._data}/{each}", sha256)
+            for each in self._loose.get((capture.program, capture.time, capture.suffix), [])
+        )
+
+    def _reporter(self, tree: str) -> Callable[[str, Trouble, str], None]:
+        """Finds what could not be walked in a tree, unless it is of a time that is left out."""
+
+        def report(path: str, kind: Trouble, why: str) -> None:
+            place = path.removeprefix(f"{tree}/")
+            when = place.partition("/")[2]
+            if YEAR.fullmatch(when.partition("/")[0]) and when < self._since[: len(when)]:
+                return
+            if kind != "unexpected":
+                self._unseen.add(place)
+            self._find(kind, path, why)
+
+        return report
+
+    def _is_unseen(self, place: str) -> bool:
+        """Whether a place, from the root of a tree, or anything above it could not be looked into."""
+        parts = place.split("/")
+        return any("/".join(parts[:depth]) in self._unseen for depth in range(len(parts) + 1))
 
     def _find(self, kind: FaultKind, file: str, detail: str) -> None:
-        setattr(self.found, kind, getattr(self.found, kind) + 1)
-        if len(self.found.findings) < KEPT_FINDINGS:
-            self.found.findings.append(Fault(kind, printable(file), detail))
+        self.found.add(kind, file, detail)
+
+
+_NO_FILE = frozenset({errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.ENXIO})
+"""What `reading.open_regular` says of a link, a pipe, a directory and a socket."""
+
+
+def _key(date_of: str) -> Key:
+    return tuple(map(int, date_of.split("/")))
+
+
+def _holds(path: str, sha256: str) -> bool:
+    try:
+        fd = reading.open_regular(path)
+    except OSError:
+        return False
+    try:
+        return hash_file(fd) == sha256
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def _passing(path: str) -> bool:

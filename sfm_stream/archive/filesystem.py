@@ -65,7 +65,7 @@ class Filesystem:
 
     def append(self, path: str, text: str) -> None:
         """Adds to a file, which is created where it is not there."""
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
         try:
             write_all(fd, text.encode("utf-8", "surrogateescape"))
         finally:
@@ -157,7 +157,7 @@ class Filesystem:
 
 
 def _copy_verified(source: str, temporary: str, target: str) -> str:
-    reader = os.open(source, os.O_RDONLY)
+    reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         status = os.fstat(reader)
         digest = hashlib.sha256()

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from sfm_stream.durable import replace_file
+from sfm_stream.owner import become_owner, require_directory
+from sfm_stream.places import STATE_DIR
 from sfm_stream.table import json_text
 
 
@@ -19,9 +21,8 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--state-dir",
             type=path,
-            default=Path("/var/lib/sfm/state"),
-            show_default=True,
-            help="Where the programs keep their journals, and this job its outcome.",
+            help="Where the programs keep their journals, and this job its outcome; if not given, "
+            f"{STATE_DIR} where it belongs to whom the data belongs.",
         ),
         click.option("--archive-dir", type=path, help="Where the date tree is, if not in the data directory."),
         click.option(
@@ -37,8 +38,41 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def keep_outcome(state_dir: Path, name: str, outcome: object) -> None:
+def take_places(data_dir: Path, archive_dir: Path | None, state_dir: Path | None) -> Path | None:
+    """Sees that the directories are there, and goes on as their owner where root started the job.
+
+    Returns:
+        The state directory; None where there is none: the host's own is no record of somebody else's data.
+
+    Raises:
+        StorageError: One of those that were named is not there.
+        UsageError: As from `become_owner`.
+    """
+    for directory in filter(None, (data_dir, archive_dir, state_dir)):
+        require_directory(directory)
+    if state_dir is None and _belongs_to_owner_of(STATE_DIR, data_dir):
+        state_dir = STATE_DIR
+    become_owner(*filter(None, (data_dir, archive_dir, state_dir)))
+    if state_dir is None:
+        click.echo(
+            f"sfm-stream: {STATE_DIR} is not there, or is not of the owner of {data_dir}: no journals are read, and "
+            "the outcome is not kept; --state-dir names other records",
+            err=True,
+        )
+    return state_dir
+
+
+def _belongs_to_owner_of(state_dir: Path, data_dir: Path) -> bool:
+    try:
+        return state_dir.is_dir() and state_dir.stat().st_uid == data_dir.stat().st_uid
+    except OSError:
+        return False
+
+
+def keep_outcome(state_dir: Path | None, name: str, outcome: object) -> None:
     """Replaces ``<state dir>/<name>.json``, where status reads how the last run went; says so where it cannot."""
+    if state_dir is None:
+        return
     path = state_dir / f"{name}.json"
     try:
         replace_file(path, f"{json_text(outcome)}\n".encode())

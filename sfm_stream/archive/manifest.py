@@ -17,7 +17,11 @@ import re
 
 import msgspec
 
+from sfm_stream import reading
+
 NAME = "SHA256SUMS"
+LIMIT = 1 << 30
+"""Bytes; a day of one file a second has 9 MB."""
 
 _LINE = re.compile(rb"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>[^\\\n]+)\n")
 
@@ -60,10 +64,19 @@ def read(path: str) -> Manifest | None:
     """The manifest at `path`; None where there is none.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is no regular file.
+    """
+    raw = read_bytes(path)
+    return None if raw is None else parse(raw)
+
+
+def read_bytes(path: str) -> bytes | None:
+    """What stands in the manifest at `path`; None where there is none.
+
+    Raises:
+        OSError: As from `read`.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - one of thousands
-            return parse(file.read())
-    except (FileNotFoundError, NotADirectoryError):
+        return reading.read_small(path, LIMIT)
+    except FileNotFoundError:
         return None

@@ -12,12 +12,13 @@ even without it no file could be replaced by another.
 """
 
 # Plain strings, not Path objects: a run may touch millions of paths, and those would cost more than the work on them.
-# ruff: noqa: PTH110, PTH112, PTH123
+# ruff: noqa: PTH112, PTH123
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import groupby
@@ -26,12 +27,12 @@ from typing import Literal
 
 import msgspec
 
-from sfm_stream import names
-from sfm_stream.archive import manifest, recorded
+from sfm_stream import names, places, reading
+from sfm_stream.archive import manifest, marker, recorded
 from sfm_stream.archive.filesystem import Filesystem, hash_file, same_content
 from sfm_stream.archive.in_use import Writers
 from sfm_stream.archive.placing import Loose, Place, day_of, place
-from sfm_stream.archive.tree import YEAR, day_files, days, directories, lock
+from sfm_stream.archive.tree import IRREGULAR, YEAR, Trouble, day_files, days, days_of, kind_of, lock, programs, scan
 from sfm_stream.errors import StorageError
 from sfm_stream.table import printable
 
@@ -40,7 +41,7 @@ BATCH_BYTES = 1 << 30
 """A batch ends at this many files, or this many bytes to read; memory and repeated work after a crash depend on it."""
 KEPT_FINDINGS = 1000
 
-FindingKind = Literal["unknown", "renamed", "damaged", "unreadable"]
+FindingKind = Literal["unknown", "renamed", "damaged", "unreadable", "blocked"]
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: ``unknown`` name; ``renamed`` because another content has its name; ``damaged``: not as its program
-            recorded it; ``unreadable``.
+            recorded it; ``unreadable``; ``blocked``: a directory or manifest that files belong in cannot be used.
         file: The file.
         detail: What was found, and what was done or is to do.
     """
@@ -70,8 +71,9 @@ class Outcome(msgspec.Struct):
         unknown: Names that were not understood.
         renamed: Files kept under a new name, for another content has their own.
         damaged: Files that are not as their program recorded them.
-        unreadable: Files that could not be read.
-        findings: The first of the last four kinds, one each.
+        unreadable: Files and directories that could not be read.
+        blocked: Directories and manifests that files belong in, and that cannot be used; their files stay loose.
+        findings: The first of the last five kinds, one each.
     """
 
     moved: int = 0
@@ -83,12 +85,13 @@ class Outcome(msgspec.Struct):
     renamed: int = 0
     damaged: int = 0
     unreadable: int = 0
+    blocked: int = 0
     findings: list[Finding] = []
 
     @property
     def faults(self) -> int:
         """How many things a person should look at."""
-        return self.unknown + self.renamed + self.damaged + self.unreadable
+        return self.unknown + self.renamed + self.damaged + self.unreadable + self.blocked
 
 
 class _Vetted(msgspec.Struct, frozen=True):
@@ -123,9 +126,10 @@ class Organizer:
     Args:
         data_dir: Where loose capture files lie.
         archive_dir: Where the date tree is; the data directory itself, unless told otherwise.
-        state_dir: Where the programs' journals are.
+        state_dir: Where the programs' journals are; None where there is none.
         dry_run: Change nothing, only tell what would be done.
-        adopt: List files, too, that lie unlisted in days that have a manifest.
+        adopt: List files, too, that lie unlisted in days that have a manifest, and cut off entries that a crash tore.
+        new_archive: Take `archive_dir` as it is now for the archive, whatever was there before.
         filesystem: Carries out the effects.
         tell: Gets one line for each thing done (True) or found (False: worth telling always).
 
@@ -138,10 +142,11 @@ class Organizer:
         self,
         data_dir: Path,
         archive_dir: Path | None,
-        state_dir: Path,
+        state_dir: Path | None,
         *,
         dry_run: bool = False,
         adopt: bool = False,
+        new_archive: bool = False,
         filesystem: Filesystem | None = None,
         tell: Callable[[str, bool], None] = lambda _line, _detail: None,
     ) -> None:
@@ -150,12 +155,15 @@ class Organizer:
         self._state = state_dir
         self._dry = dry_run
         self._adopt = adopt
+        self._new_archive = new_archive
         self._do = filesystem or Filesystem()
         self._tell = tell
         self.advance: Callable[[int], None] = lambda _count: None
         self._writers = Writers()
         self._first_pass = True
         self._told: set[str] = set()
+        self._usable: set[str] = set()
+        self._shut: set[str] = set()
         self.outcome = Outcome(findings=[])
 
     def count(self) -> int:
@@ -163,9 +171,10 @@ class Organizer:
         with os.scandir(self._data) as entries:
             files = sum(names.parse(entry.name) is not None for entry in entries)
         for tree in dict.fromkeys((self._tree, self._data)):
-            for day in days(tree):
-                if not os.path.exists(f"{tree}/{day}/{manifest.NAME}"):
-                    files += len(day_files(f"{tree}/{day}"))
+            with suppress(OSError):
+                for day in days(tree, lambda *_trouble: None):
+                    if not os.path.lexists(f"{tree}/{day}/{manifest.NAME}"):
+                        files += len(day_files(f"{tree}/{day}"))
         return files
 
     def run(self) -> Outcome:
@@ -177,6 +186,8 @@ class Organizer:
         """
         try:
             with self._locked():
+                if self._tree != self._data and self._state:
+                    self._recognise(Path(self._tree), self._state)
                 # A directory that changes while it is read may hide an entry, hence again until nothing is left to do.
                 while True:
                     before = self.outcome.moved + self.outcome.known
@@ -186,6 +197,8 @@ class Organizer:
                     if self._dry or self.outcome.moved + self.outcome.known == before:
                         break
                 self._take_up_old_days()
+        except reading.UnreadableError as error:
+            raise StorageError(str(error)) from error
         except OSError as error:
             where = error.filename2 or error.filename or self._tree
             raise StorageError(
@@ -206,6 +219,41 @@ class Organizer:
         finally:
             for fd in held:
                 os.close(fd)
+
+    def _recognise(self, archive: Path, state_dir: Path) -> None:
+        """Sees that the archive directory is the one that it was before: a disk that is not mounted is no archive.
+
+        Raises:
+            StorageError: It is not.
+        """
+        try:
+            place = marker.look(archive, state_dir)
+        except reading.UnreadableError as error:
+            raise StorageError(f"{error}; move it away, and run again") from error
+        fault = place.fault
+        if place.state == "new" and not place.number and not self._holds_days(self._tree):
+            fault = self._sorted_before(state_dir)
+        if fault and not self._new_archive:
+            raise StorageError(f"{archive}: {fault} If it is to be the archive from now on: organizedata --new-archive")
+        if not self._dry and (place.state != "known" or fault):
+            marker.keep(place, state_dir)
+
+    def _holds_days(self, tree: str) -> bool:
+        return next(days(tree, lambda *_trouble: None), None) is not None
+
+    def _sorted_before(self, state_dir: Path) -> str:
+        """What shows that an empty archive was not so before: a finished file that is nowhere else."""
+        for program in places.programs(state_dir / "journal"):
+            for each in recorded.finished(state_dir, program):
+                capture = names.parse(each.file)
+                if capture and not any(
+                    os.path.lexists(f"{self._data}/{path}") for path in (each.file, f"{capture.folder}/{each.file}")
+                ):
+                    return (
+                        f"it is empty, though {each.file} was finished and is no longer in {self._data}. "
+                        f"Is its disk mounted?"
+                    )
+        return ""
 
     def _batches(self) -> Iterator[list[Loose]]:
         batch: list[Loose] = []
@@ -234,15 +282,21 @@ class Organizer:
     def _report_unknown(self, found: os.DirEntry[str]) -> None:
         if not self._first_pass or found.name == "lost+found":
             return
+        kind = kind_of(found)
         detail = "not the name of a capture file; left where it is"
         if names.is_damaged(found.name):
             detail = "a damaged segment, kept beside the file with what is certain of it: look at it, then take it away"
-        if found.is_dir():
-            if not names.parse(found.name) and (directories(found.path, YEAR) or not _filled(found.path)):
+        if kind == "directory":
+            try:
+                inner = scan(found.path)
+            except OSError as error:
+                self._trouble(found.path, "unreadable", f"cannot be listed: {error.strerror}")
+                return
+            if not names.parse(found.name) and (not inner or any(map(YEAR.fullmatch, inner))):
                 return
             detail = "a directory that is no date tree; left as it is"
-        elif names.parse(found.name):
-            detail = "not a regular file; left where it is"
+        elif kind != "file":
+            detail = f"{IRREGULAR[kind]}; left as it is"
         self._find("unknown", found.path, detail)
 
     def _sort_in(self, batch: list[Loose]) -> None:
@@ -265,7 +319,13 @@ class Organizer:
         """The files that may be moved, with what is known of their content."""
         for program, files in groupby(batch, key=lambda loose: loose.capture.program):
             group = list(files)
-            known = recorded.look_up(self._state, program, {loose.name for loose in group})
+            try:
+                known = self._recorded(program, {loose.name for loose in group})
+            except reading.UnreadableError as error:
+                self._block(
+                    f"{self._state}/journal/{program}.jsonl", f"{error}; files of {program} stay where they are"
+                )
+                continue
             for loose in group:
                 said = known.get(loose.name)
                 recorded_sha256 = said.sha256 if said else ""
@@ -276,6 +336,9 @@ class Organizer:
                 read = self._read(f"{self._data}/{loose.name}", (loose.size, loose.modified, loose.inode))
                 if read is not None:
                     yield _Vetted(loose, recorded_sha256, read)
+
+    def _recorded(self, program: str, files: set[str]) -> dict[str, recorded.Finished]:
+        return recorded.look_up(self._state, program, files) if self._state else {}
 
     def _read(self, path: str, expected: tuple[int, int, int] | None = None) -> str | None:
         """The sha256 of a file at rest (empty in a dry run); None where it is being written, unreadable or gone."""
@@ -302,9 +365,11 @@ class Organizer:
     def _list_day(self, day: str, files: list[_Vetted], touched: set[str]) -> list[_Step]:
         """Plans one day and appends the entries it needs; `touched` gets what must be synced before any move."""
         directory = f"{self._tree}/{day}"
+        if not self._can_use(day, {f"{each.loose.capture.time.hour:02d}" for each in files}):
+            return []
         listing = self._manifest_of(day)
         if listing is None:
-            for each in files:
+            for each in files if directory not in self._shut else []:
                 self._wait(f"{self._data}/{each.loose.name}")
             return []
         steps: list[_Step] = []
@@ -319,7 +384,7 @@ class Organizer:
             except FileNotFoundError:
                 continue  # somebody took it away meanwhile
             except OSError as error:
-                self._report_unreadable(source, error)
+                self._report_unreadable(error.filename or source, error)
                 continue
             taken.add(found.file)
             steps.append(_Step(each.loose, found, f"{directory}/{found.file}", each.damaged))
@@ -413,7 +478,12 @@ class Organizer:
     def _manifest_of(self, day: str) -> manifest.Manifest | None:
         """The day's manifest; made first, where files lie there without one. None where the day must wait."""
         path = f"{self._tree}/{day}/{manifest.NAME}"
-        listing = manifest.read(path)
+        try:
+            listing = manifest.read(path)
+        except OSError as error:
+            self._shut.add(f"{self._tree}/{day}")
+            self._block(path, f"cannot be read: {error.strerror}; files of this day stay where they are")
+            return None
         if listing is not None:
             return listing
         entries = self._unlisted(day, {})
@@ -430,29 +500,38 @@ class Organizer:
         # What was sorted before there was an archive directory still lies in the data directory.
         for tree in dict.fromkeys((self._tree, self._data)):
             self._tree = tree
-            self._take_up(tree)
+            for program in programs(scan(tree)):
+                for day in days_of(tree, program, self._trouble):
+                    if self._adopt or not os.path.lexists(f"{tree}/{day}/{manifest.NAME}"):
+                        self._take_up(day)
 
-    def _take_up(self, tree: str) -> None:
-        for day in days(tree):
-            if not self._adopt and os.path.exists(f"{self._tree}/{day}/{manifest.NAME}"):
-                continue
-            listing = self._manifest_of(day)
-            entries = self._unlisted(day, listing.entries) if listing and self._adopt else None
-            if not listing or not entries:
-                continue
-            if not self._dry:
-                touched: set[str] = set()
-                self._append(day, listing, [manifest.entry(sha256, file) for file, sha256 in entries.items()], touched)
-                self._do.sync(touched)
-            self._count_adopted(day, entries)
+    def _take_up(self, day: str) -> None:
+        if not self._can_use(day, set()):
+            return
+        listing = self._manifest_of(day)
+        if listing is None or not self._adopt:
+            return
+        entries = self._unlisted(day, listing.entries) or {}
+        if not self._dry and (entries or listing.torn):
+            touched: set[str] = set()
+            self._append(day, listing, [manifest.entry(sha256, file) for file, sha256 in entries.items()], touched)
+            self._do.sync(touched)
+        self._count_adopted(day, entries)
 
     def _unlisted(self, day: str, listed: dict[str, str]) -> dict[str, str] | None:
         """The capture files that a day's manifest lacks, with their sha256; None where one is being written."""
         directory = f"{self._tree}/{day}"
-        files = [file for file in day_files(directory) if file not in listed and names.parse(file[3:])]
-        if not files:
-            return {}
-        known = recorded.look_up(self._state, day.partition("/")[0], {file[3:] for file in files})
+        try:
+            files = [file for file in day_files(directory) if file not in listed and self._can_be_listed(day, file)]
+            known = self._recorded(day.partition("/")[0], {file[3:] for file in files}) if files else {}
+        except OSError as error:
+            self._shut.add(directory)
+            self._trouble(error.filename or directory, "unreadable", f"cannot be listed: {error.strerror}")
+            return None
+        except reading.UnreadableError as error:
+            self._shut.add(directory)
+            self._block(directory, str(error))
+            return None
         entries = {}
         waiting = self.outcome.waiting
         for file in files:
@@ -468,6 +547,43 @@ class Organizer:
                 self._find("damaged", path, "is not what its program recorded; listed as it was recorded")
             entries[file] = said.sha256 if said else read
         return entries
+
+    def _can_be_listed(self, day: str, file: str) -> bool:
+        """Whether a file of a day belongs in its manifest; told to list what is there, it says which do not."""
+        capture = names.parse(file[3:])
+        if capture and (capture.suffix != names.SUFFIX or str(capture.folder) == f"{day}/{file[:2]}"):
+            return True
+        path = f"{self._tree}/{day}/{file}"
+        if self._adopt and path not in self._told:
+            self._told.add(path)
+            cure = (
+                "move it to the top of the data directory"
+                if capture
+                else "not the name of a capture file; move it away"
+            )
+            self._find("unknown", path, f"in the wrong place of the date tree; {cure}" if capture else cure)
+        return False
+
+    def _can_use(self, day: str, hours: set[str]) -> bool:
+        """Whether a day's directories and its manifest, as far as they are there, are such, and may be written to."""
+        for path in (*_way_to(day), *(f"{day}/{name}" for name in (*sorted(hours), manifest.NAME))):
+            whole = f"{self._tree}/{path}"
+            if whole in self._usable:
+                continue
+            try:
+                fault = _fault_of(whole, file=path.endswith(manifest.NAME), write=path.count("/") >= 3)
+            except FileNotFoundError:
+                if path.count("/") > 3:
+                    continue  # made in the day's directory, which was looked at
+                parent = whole.rpartition("/")[0]
+                if os.access(parent, os.W_OK | os.X_OK):
+                    return True
+                whole, fault = parent, "not writable for the user that sorts"
+            if fault:
+                self._block(whole, f"{fault}; files that belong there stay where they are")
+                return False
+            self._usable.add(whole)
+        return True
 
     def _count(self, step: _Step) -> None:
         source = f"{self._data}/{step.loose.name}"
@@ -500,6 +616,18 @@ class Organizer:
             self._told.add(path)
             self._find("unreadable", path, f"cannot be read: {error.strerror}; left where it is")
 
+    def _trouble(self, path: str, kind: Trouble, why: str) -> None:
+        """Tells once what could not be looked into; strangers in the tree are the audit's affair."""
+        if kind != "unexpected" and path not in self._told:
+            self._told.add(path)
+            self._find("unreadable" if kind == "unreadable" else "unknown", path, why)
+
+    def _block(self, path: str, why: str) -> None:
+        """Tells once why files cannot go where they belong."""
+        if path not in self._told:
+            self._told.add(path)
+            self._find("blocked", path, why)
+
     def _find(self, kind: FindingKind, file: str, detail: str) -> None:
         setattr(self.outcome, kind, getattr(self.outcome, kind) + 1)
         if len(self.outcome.findings) < KEPT_FINDINGS:
@@ -507,18 +635,34 @@ class Organizer:
         self._tell(f"{file}: {detail}", False)
 
 
-def _filled(directory: str) -> bool:
-    """Whether a directory holds anything, as far as we may see."""
-    try:
-        with os.scandir(directory) as entries:
-            return next(entries, None) is not None
-    except OSError:
-        return False
+def _way_to(day: str) -> tuple[str, ...]:
+    """A day's directory and those above it, the program's first."""
+    parts = day.split("/")
+    return tuple("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+
+def _fault_of(path: str, *, file: bool, write: bool) -> str:
+    """Why a directory or manifest cannot be used to sort files; empty where it can.
+
+    Raises:
+        FileNotFoundError: It is not there, and can be made.
+    """
+    status = os.lstat(path)
+    mode = status.st_mode
+    if not (stat.S_ISREG(mode) if file else stat.S_ISDIR(mode)):
+        return IRREGULAR["link" if stat.S_ISLNK(mode) else "special" if file else "file"]
+    if os.geteuid() == 0 and status.st_uid != 0:
+        return "belongs to another user, in whose directories root does nothing"
+    if not os.access(path, os.R_OK | (0 if file else os.X_OK) | (os.W_OK if write else 0)):
+        return f"not readable and writable for the user that sorts (mode {stat.S_IMODE(mode):04o})"
+    return ""
 
 
 def _same(source: str, target: str) -> bool:
-    """Whether the target holds what the source does: the same bytes, or two names of one file."""
+    """Whether the target holds what the source does: the same bytes, or two names of one file; a link never does."""
     one, other = os.lstat(source), os.lstat(target)
+    if not stat.S_ISREG(other.st_mode):
+        return False
     if os.path.samestat(one, other):
         if one.st_nlink < 2:
             raise StorageError(f"{source} and {target} are one and the same; a directory leads back into itself")

@@ -6,8 +6,8 @@ it: at ``rotate``, or at ``salvage`` where a crash had left it unfinished.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Collection, Iterator
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
@@ -33,8 +33,8 @@ class Finished(msgspec.Struct, frozen=True):
     time: datetime
 
 
-def finished(state_dir: Path, program: str) -> Iterator[Finished]:
-    """All files that the program recorded as finished, in the order it did; unreadable lines are left out.
+def finished(state_dir: Path, program: str, damaged: Callable[[], None] = lambda: None) -> Iterator[Finished]:
+    """All files that the program recorded as finished, in the order it did; `damaged` is told of each unreadable line.
 
     One line at a time: a journal of years does not fill the memory.
 
@@ -42,15 +42,20 @@ def finished(state_dir: Path, program: str) -> Iterator[Finished]:
         UnreadableError: The journal cannot be read.
     """
     for raw in lines(journal_path(state_dir, program)):
-        if b'"sha256"' not in raw:
+        if not raw or (b'"sha256"' not in raw and raw.endswith(b"}")):
             continue
         try:
             entry = entries.decode(raw)
         except reading.DAMAGE:
+            damaged()
             continue
         if isinstance(entry, entries.Rotate | entries.Salvage) and entry.file and len(entry.sha256 or "") == 64:
             size = -1 if entry.bytes is None else entry.bytes
             yield Finished(entry.file.rpartition("/")[2], entry.sha256 or "", size, entry.time)
+
+
+Files = dict[str, list[Finished]]
+"""What was recorded of files, by name; a name may be recorded twice, where the clock gave it twice."""
 
 
 def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, Finished]:
@@ -59,23 +64,41 @@ def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, 
 
 
 class ByDay:
-    """What a program recorded of each day's files, day after day, from one reading of its journal.
+    """What a program recorded, day after day, from one reading of its journal; it holds a few days at a time.
 
-    Holds a few days at a time. A file that was finished more than two days after its day (salvaged after a long
-    outage) may be left out.
+    Attributes:
+        files: Files recorded, so far.
+        damaged: Lines that could not be read, so far.
+        late: After `days`, what was recorded more than two days after its day, and after the next: what was salvaged
+            after a long outage, or while a clock was wrong. By day, then by name.
     """
 
-    def __init__(self, state_dir: Path, program: str) -> None:
-        self._rest = finished(state_dir, program)
-        self._ahead: dict[date, dict[str, str]] = {}
+    def __init__(self, state_dir: Path | None, program: str) -> None:
+        self._rest = finished(state_dir, program, self._count_damaged) if state_dir else iter(())
+        self.files = self.damaged = 0
+        self.late: dict[date, Files] = {}
 
-    def of(self, day: date) -> dict[str, str]:
-        """The sha256 of each file of `day`; ask for days in ascending order."""
-        self._ahead = {each: files for each, files in self._ahead.items() if each >= day}
+    def days(self) -> Iterator[tuple[date, Files]]:
+        """Each day of which files were recorded, in order, with all that was recorded of each of its files.
+
+        Raises:
+            UnreadableError: The journal cannot be read.
+        """
+        ahead: dict[date, Files] = {}
+        past = date.min
         for line in self._rest:
+            self.files += 1
             capture = names.parse(line.file)
-            if capture and capture.time.date() >= day:
-                self._ahead.setdefault(capture.time.date(), {})[line.file] = line.sha256
-            if line.time.date() > day + timedelta(days=2):
-                break
-        return self._ahead.pop(day, {})
+            if capture is None:
+                continue
+            day = capture.time.date()
+            kept = ahead if day > past else self.late
+            kept.setdefault(day, {}).setdefault(line.file, []).append(line)
+            while ahead and (line.time.date() - (first := min(ahead))).days > 2:
+                past = first
+                yield past, ahead.pop(past)
+        for day in sorted(ahead):
+            yield day, ahead[day]
+
+    def _count_damaged(self) -> None:
+        self.damaged += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +11,23 @@ from typing import TYPE_CHECKING
 import click
 
 from sfm_stream import clock
-from sfm_stream.archive.job import count, keep_outcome, place_options
-from sfm_stream.owner import become_owner
+from sfm_stream.archive.job import count, keep_outcome, place_options, take_places
 from sfm_stream.table import duration, json_option, json_text, progress, render, size
 
 if TYPE_CHECKING:
     from sfm_stream.archive.audit import Findings
+
+
+_PLACE = re.compile(r"[^/]+(/\d{1,4}(/\d\d(/\d\d)?)?)?", re.ASCII)
+
+
+def _places(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not _PLACE.fullmatch(value):
+            raise click.BadParameter(
+                f"{value!r} is not PROGRAM[/YYYY[/MM[/DD]]], such as twitterfilter-storms/2026/11/24"
+            )
+    return values
 
 
 @click.command()
@@ -28,28 +41,40 @@ if TYPE_CHECKING:
     metavar="PERCENT",
     help="Read the content of so many files, chosen at random; that all are there is checked always.",
 )
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="PLACE",
+    callback=_places,
+    help="PROGRAM[/YYYY[/MM[/DD]]]: what is gone or was changed there is meant so, from now on; may be repeated.",
+)
 @json_option
 def audit(
     data_dir: Path,
     archive_dir: Path | None,
-    state_dir: Path,
+    state_dir: Path | None,
     since: datetime | None,
     sample: float,
+    accept: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Compare the date tree with its manifests, file by file.
+    """Compare the date tree, its manifests, the programs' journals and what earlier audits counted, file by file.
 
-    Reports what is missing, changed, unreadable or unexpected. Exit code 3: there is something of that.
+    Reports what is missing, changed, unreadable or unexpected, or known to only one of them. Exit code 3: there is
+    something of that, or there is nothing to audit.
     """
     from sfm_stream.archive.audit import Audit
     from sfm_stream.errors import FindingsError, UsageError
 
     tree = archive_dir or data_dir
-    if not tree.is_dir():
+    if not os.path.lexists(tree):
         raise UsageError(f"{tree}: no such directory; name the archive with --dir or --archive-dir")
-    become_owner(data_dir, state_dir)
+    state_dir = take_places(data_dir, archive_dir, state_dir)
+    if accept and state_dir is None:
+        raise UsageError("--accept needs a state directory to keep it in: --state-dir")
     begun = clock.now()
-    work = Audit(data_dir, archive_dir, state_dir, since=since.date() if since else None, sample=sample)
+    since_day = since.date() if since else None
+    work = Audit(data_dir, archive_dir, state_dir, since=since_day, sample=sample, accept=accept)
     with progress("Verifying", work.count) as advance:
         work.advance = advance
         found = work.run()
@@ -61,6 +86,10 @@ def audit(
         "exit_code": FindingsError.exit_code if found.faults else 0,
     }
     keep_outcome(state_dir, "audit", report)
+    try:
+        work.keep()
+    except OSError as error:
+        click.echo(f"sfm-stream: {state_dir}: what was counted cannot be kept there: {error.strerror}", err=True)
     if as_json:
         click.echo(json_text(report))
     else:
@@ -87,9 +116,12 @@ def _print(found: Findings, seconds: float) -> None:
         (found.missing, "missing"),
         (found.changed, "changed"),
         (found.unreadable, "unreadable"),
+        (found.irregular, "links or other things in the place of files"),
         (found.unexpected, "unexpected"),
         (found.manifest, "faults of manifests"),
+        (found.journal, "faults of journals"),
         (found.waiting, "not moved yet"),
+        (found.accepted, "days gone, as accepted"),
     ):
         if number:
             parts.append(f"{number:,} {text}")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfm_stream import clock
-from sfm_stream.archive.job import count, keep_outcome, place_options
-from sfm_stream.owner import become_owner
+from sfm_stream.archive.job import count, keep_outcome, place_options, take_places
 from sfm_stream.table import duration, json_option, json_text, printable, progress, render, size
 
 if TYPE_CHECKING:
@@ -20,15 +19,25 @@ if TYPE_CHECKING:
 @click.command()
 @place_options
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be done.")
-@click.option("--adopt", is_flag=True, help="List files, too, that lie unlisted in days which have a manifest.")
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="List capture files that lie unlisted in days which have a manifest, too; cut off entries that a crash tore.",
+)
+@click.option(
+    "--new-archive",
+    is_flag=True,
+    help="Take the directory of --archive-dir as it is now for the archive; after a change of disks.",
+)
 @click.option("--verbose", is_flag=True, help="Print each file.")
 @json_option
 def organizedata(
     data_dir: Path,
     archive_dir: Path | None,
-    state_dir: Path,
+    state_dir: Path | None,
     dry_run: bool,
     adopt: bool,
+    new_archive: bool,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -41,7 +50,9 @@ def organizedata(
     from sfm_stream.archive.organize import KEPT_FINDINGS, Organizer
     from sfm_stream.errors import FindingsError, StorageError
 
-    become_owner(data_dir, state_dir)
+    if new_archive and archive_dir is None:
+        raise click.UsageError("--new-archive needs --archive-dir.")
+    state_dir = take_places(data_dir, archive_dir, state_dir)
     begun = clock.now()
 
     def tell(line: str, detail: bool) -> None:
@@ -49,11 +60,13 @@ def organizedata(
         if verbose and not as_json and (detail or organizer.outcome.faults > KEPT_FINDINGS):
             click.echo(printable(line))
 
-    organizer = Organizer(data_dir, archive_dir, state_dir, dry_run=dry_run, adopt=adopt, tell=tell)
+    organizer = Organizer(
+        data_dir, archive_dir, state_dir, dry_run=dry_run, adopt=adopt, new_archive=new_archive, tell=tell
+    )
     outcome, exit_code = organizer.outcome, 0
     error: StorageError | None = None
     try:
-        _run(organizer, quiet=verbose or as_json or not data_dir.is_dir())
+        _run(organizer, quiet=verbose or as_json)
         exit_code = FindingsError.exit_code if outcome.faults else 0
     except StorageError as problem:
         error, exit_code = problem, problem.exit_code
@@ -110,6 +123,7 @@ def _print(outcome: Outcome, seconds: float, dry_run: bool) -> None:
         (outcome.renamed, f"{would}kept under a new name"),
         (outcome.damaged, "not as recorded"),
         (outcome.unreadable, "unreadable"),
+        (outcome.blocked, "not to be sorted into"),
     ):
         if number:
             parts.append(f"{number:,} {text}")

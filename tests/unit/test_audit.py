@@ -91,11 +91,11 @@ def test_strangers_are_found_on_every_level(data: Path) -> None:
     ]
 
 
-def test_a_file_put_in_the_place_of_another_is_unreadable_not_followed(data: Path) -> None:
+def test_a_link_in_the_place_of_a_file_is_not_followed(data: Path) -> None:
     """A symbolic link may lead to the right content today; it is no archived file."""
     file(data).rename(data.parent / "elsewhere")
     file(data).symlink_to(data.parent / "elsewhere")
-    assert kinds(audit(data)) == [("unreadable", file(data).name)]
+    assert kinds(audit(data)) == [("irregular", file(data).name)]
 
 
 def test_a_manifest_that_was_changed_with_its_file_is_found(data: Path) -> None:

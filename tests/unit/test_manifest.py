@@ -8,7 +8,6 @@ import resource
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -153,5 +152,34 @@ def test_journals_are_read_for_finished_files_only(tmp_path: Path) -> None:
     assert {file: each.sha256 for file, each in found.items()} == {day_4: "b" * 64}
     assert recorded.look_up(tmp_path, "nothing", {"x"}) == {}
     by_day = recorded.ByDay(tmp_path, "streamsample")
-    days = [by_day.of(date(2026, 11, day)) for day in (23, 24, 25, 29)]
-    assert days == [{}, {day_4: "b" * 64}, {}, {day_9: "c" * 64}]
+    days = [
+        (day.day, {file: [each.sha256[0] for each in said] for file, said in files.items()})
+        for day, files in by_day.days()
+    ]
+    assert days == [(24, {day_4: ["a", "b"]}), (29, {day_9: ["c"]})]
+    assert (by_day.files, by_day.damaged, by_day.late) == (3, 1, {})
+
+
+def test_what_was_recorded_late_is_kept_apart_and_lost_to_nobody(tmp_path: Path) -> None:
+    """A file that is salvaged weeks after its day, and one of a time when the clock was wrong."""
+    (tmp_path / "journal").mkdir()
+    line = '{"time": "2026-11-%02dT21:00:00Z", "event": "rotate", "file": "x-%s.gz", "bytes": 1, "sha256": "%064d"}\n'
+    name = "2026-11-%02dT20-00-00Z"
+    written = [
+        (1, name % 1),
+        (2, name % 2),
+        (9, name % 9),
+        (29, name % 2),
+        (29, name % 29),
+        (30, "9999-12-31T00-00-00Z"),
+    ]
+    (tmp_path / "journal" / "x.jsonl").write_text("".join(line % (day, file, day) for day, file in written))
+    by_day = recorded.ByDay(tmp_path, "x")
+    assert [day.isoformat() for day, _ in by_day.days()] == [
+        "2026-11-01",
+        "2026-11-02",
+        "2026-11-09",
+        "2026-11-29",
+        "9999-12-31",
+    ]
+    assert [(day.day, *files) for day, files in by_day.late.items()] == [(2, f"x-{name % 2}.gz")]
