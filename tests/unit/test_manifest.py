@@ -140,7 +140,7 @@ def test_journals_are_read_for_finished_files_only(tmp_path: Path) -> None:
     line = '{"time": "2026-11-2%dT21:00:00Z", "event": "%s", "file": "%s", "bytes": 1, "sha256": "%s"}\n'
     name = "data/streamsample-2026-11-2%dT20-00-00Z.jsonl.gz"
     (tmp_path / "journal" / "streamsample.jsonl").write_text(
-        line % (4, "salvage", name % 4, "a" * 64)
+        line % (4, "rotate", name % 4, "a" * 64)
         + '{"time": "2026-11-24T21:00:00Z", "event": "gap", "sha256": "none"}\n'
         + line % (4, "rotate", name % 4, "b" * 64)
         + line % (4, "rotate", name % 5, "short")
@@ -157,7 +157,7 @@ def test_journals_are_read_for_finished_files_only(tmp_path: Path) -> None:
         for day, files in by_day.days()
     ]
     assert days == [(24, {day_4: ["a", "b"]}), (29, {day_9: ["c"]})]
-    assert (by_day.files, by_day.damaged, by_day.late) == (3, 1, {})
+    assert (by_day.files, by_day.damaged, by_day.late) == (3, 2, {})
 
 
 def test_what_was_recorded_late_is_kept_apart_and_lost_to_nobody(tmp_path: Path) -> None:
