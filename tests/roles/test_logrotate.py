@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ for number in itertools.count():
 CONFIGURATION = """\
 [unix_http_server]
 file={here}/s.sock
+{login}
 [supervisord]
 nodaemon=true
 logfile={here}/supervisord.log
@@ -33,6 +35,7 @@ pidfile={here}/supervisord.pid
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://{here}/s.sock
+{login}
 [program:one]
 command={python} {here}/chatter.py
 stdout_logfile={here}/log/one.out.log
@@ -42,11 +45,15 @@ stdout_logfile_backups=3
 
 
 @pytest.mark.skipif(LOGROTATE is None, reason="logrotate is not installed; script/bootstrap --test installs it")
-def test_rotation_loses_no_line_and_compresses_the_day_before(tmp_path: Path) -> None:
-    """Rotated twice while a program talks: its lines are all there, over one compressed and two plain files."""
+@pytest.mark.parametrize("login", ["", "username=%(ENV_SUP_USER)s\npassword=%(ENV_SUP_PASSWORD)s"], ids=["none", "env"])
+def test_rotation_loses_no_line_and_compresses_the_day_before(tmp_path: Path, login: str) -> None:
+    """Rotated twice while a program talks: its lines are all there, over one compressed and two plain files.
+
+    Also where supervisorctl wants a login of supervisord's own environment, which logrotate does not have.
+    """
     (tmp_path / "log").mkdir(mode=0o750)
     (tmp_path / "chatter.py").write_text(CHATTER)
-    (tmp_path / "supervisord.conf").write_text(CONFIGURATION.format(here=tmp_path, python=sys.executable))
+    (tmp_path / "supervisord.conf").write_text(CONFIGURATION.format(here=tmp_path, python=sys.executable, login=login))
     template = (ROOT / "roles/sfm_base/templates/logrotate.j2").read_text()
     variables = {"sfm_log_dir": tmp_path / "log", "sfm_log_days": 30, "ansible_managed": "x"}
     environment = jinja2.Environment(autoescape=False, trim_blocks=True)
@@ -56,8 +63,9 @@ def test_rotation_loses_no_line_and_compresses_the_day_before(tmp_path: Path) ->
     text = text.replace("/usr/bin/supervisorctl", f"{sys.executable} -m supervisor.supervisorctl")
     (tmp_path / "rotate.conf").write_text(text)
 
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(tmp_path / "supervisord.conf")]
-    daemon = subprocess.Popen(command, cwd=tmp_path)
+    command = [Path(sys.executable).with_name("supervisord"), "-c", tmp_path / "supervisord.conf"]
+    secrets = {"SUP_USER": "them", "SUP_PASSWORD": "hunter2"}
+    daemon = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **secrets})
     current = tmp_path / "log/one.out.log"
     days = iter(["20200101", "20200102"])
     try:

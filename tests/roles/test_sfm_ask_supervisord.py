@@ -10,7 +10,6 @@ import shutil
 import socket
 import socketserver
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,8 +19,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
+from tests.roles.streams_host import BIN, ROOT, TOKEN, run_playbook
+
 PASSWORD = "naïve 100% pass;word"
 ESCAPED = PASSWORD.replace("%", "%%")
 HASHED = "{SHA}" + hashlib.sha1(PASSWORD.encode()).hexdigest()
@@ -221,3 +220,30 @@ def test_somebody_elses_program_of_a_declared_name_is_a_failure(supervisord: Sup
     found = supervisord.ask(declared=["twitterfilter-1", "twitterfilter-2"])
     assert found["failed"], found
     assert "under names of this deployment: twitterfilter-1. " in found["msg"]
+
+
+@pytest.mark.parametrize("name", ["deploy", "remove"])
+def test_a_refused_login_ends_a_playbook_before_anything_is_changed(supervisord: Supervisord, name: str) -> None:
+    """No task of any role but the question itself, and supervisord is the same process with the same programs."""
+    supervisord.configure(CLIENT, login=f"username=them\npassword={HASHED}")
+    (supervisord.here / "theirs.ini").write_text("[program:theirs]\ncommand=sleep 1000\nstartsecs=0\n")
+    supervisord.start()
+    (supervisord.here / "etc").mkdir()
+    variables = {
+        "ansible_connection": "local",
+        "ansible_become": False,
+        "sfm_supervisor_config": str(supervisord.config),
+        "sfm_config_dir": str(supervisord.here / "etc"),
+        "sfm_credentials": {"library": {"bearer_token": TOKEN}},
+        "sfm_filters": [{"name": "storms", "credential": "library", "track": ["storm"]}],
+    }
+    confirmed = ("-e", "sfm_remove_confirmed=true") if name == "remove" else ()
+    inventory = {"all": {"hosts": {"here": variables}}}
+    run = run_playbook(ROOT / "playbooks" / f"{name}.yml", inventory, supervisord.here, *confirmed)
+    assert run.code != 0
+    assert run.changed == 0
+    assert "refuses the login" in run.output
+    for role in ("sfm_base", "sfm_organize"):
+        assert f"TASK [{role} :" not in run.output
+    assert supervisord.log().count("spawned: 'theirs'") == 1
+    assert "stopped" not in supervisord.log()
