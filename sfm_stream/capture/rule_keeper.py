@@ -7,6 +7,7 @@ rules that X holds by then. `RuleKeeper.state` tells both, and the journal how l
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -178,6 +179,10 @@ class RuleKeeper:
                 changes = self._look(client, stream)
         except RulesRefusedError:
             self._put_back(client, stream)
+            raise
+        except (Refused, Dropped):
+            with contextlib.suppress(Refused, Dropped):
+                self._look(client, stream)  # what was broken off has left something else than was there before
             raise
         if changes.steps:
             raise Dropped(End.UNUSABLE, "X took the rules, but does not list them")

@@ -52,7 +52,9 @@ def read(*_):
     if (here / "deaf").exists():
         return
     raw = (here / "etc" / "streams" / (program + ".json")).read_bytes()
-    status = dict(pid=os.getpid(), state="connected", settings=hashlib.sha256(raw).hexdigest())
+    digest = hashlib.sha256(raw).hexdigest()
+    status = dict(pid=os.getpid(), state="connected", settings=digest, rules_wanted=digest, rules_live=digest)
+    status.update(json.loads((here / "status").read_text()) if (here / "status").exists() else dict())
     path = here / "state" / "status" / (program + ".json")
     path.parent.mkdir(exist_ok=True)
     path.with_suffix(".new").write_text(json.dumps(status))

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,12 @@ def journal(host: Host, program: str, event: str) -> list[dict[str, Any]]:
     path = host.here / f"state/journal/{program}.jsonl"
     entries = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     return [entry for entry in entries if entry["event"] == event]
+
+
+def order(host: Host, *steps: dict[str, Any]) -> None:
+    """Orders faults of the simulator, in place of those ordered before."""
+    url = f"{host.variables['sfm_api_url']}/_simulator/plan"
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps({"steps": steps}).encode()), timeout=10).close()
 
 
 def status(host: Host, program: str) -> dict[str, Any]:
@@ -80,6 +87,29 @@ def test_a_restart_of_the_hosts_own_simulator_is_no_failure_of_x(host: Host) -> 
     for program in programs:
         host.await_that(lambda program=program: len(journal(host, program, "gap")) == 2)  # type: ignore[misc]
         assert [gap["planned"] for gap in journal(host, program, "gap")] == [True, True]
+
+
+def test_rules_that_x_refuses_fail_the_deployment_and_the_rules_before_them_stay(host: Host) -> None:
+    """In X's own words, in the deployment and in the status; the next deployment has X asked again."""
+    host.deploy().ok()
+    program = "twitterfilter-storms"
+    host.await_that(lambda: status(host, program)["rules_checked"])
+    before = status(host, program)
+    refusal = {"errors": [{"value": "flood", "details": ["flood is not for sale"], "title": "UnprocessableEntity"}]}
+    refuse = {"on": "rules", "method": "POST", "do": "refuse", "status": 422, "body": refusal, "times": 0}
+    order(host, refuse)
+    host.filter("storms")["track"] = ["flood"]
+    failed = host.deploy("-e", "sfm_start_timeout=3")
+    assert failed.code != 0
+    assert "X refused the rule 'flood': flood is not for sale" in failed.output
+    after = status(host, program)
+    assert after["rules_live"] == before["rules_live"] != after["rules_wanted"]
+    assert len(journal(host, program, "rules")) == 1, "none was touched"
+    order(host)
+    assert host.deploy().ok().changed == 1
+    assert status(host, program)["rules_live"] == after["rules_wanted"]
+    assert len(journal(host, program, "connect")) == 1
+    assert host.deploy().ok().changed == 0
 
 
 def test_a_killed_program_is_back_within_seconds_and_its_gap_is_known(host: Host) -> None:

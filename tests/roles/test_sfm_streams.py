@@ -62,12 +62,30 @@ def test_a_changed_rule_keeps_the_process_and_reaches_it(host: Host) -> None:
     assert host.deploy().ok().changed == 0
 
 
-def test_a_process_that_does_not_confirm_new_rules_is_named(host: Host) -> None:
-    """The deployment ends well, but a person is told where to look."""
+def test_a_process_that_does_not_confirm_new_rules_fails_the_deployment(host: Host) -> None:
+    """It got SIGHUP, and does not say that it read its settings again."""
     host.deploy().ok()
     (host.here / "deaf").touch()
     host.filter("storms")["track"] = ["storm", "tornado"]
-    assert "twitterfilter-storms: got SIGHUP, but does not say yet" in " ".join(host.deploy().ok().output.split())
+    failed = host.deploy("-e", "sfm_start_timeout=1")
+    assert failed.code != 0
+    assert "twitterfilter-storms: it does not say that it runs with its new settings" in failed.output
+
+
+def test_rules_that_x_does_not_hold_fail_the_deployment_in_its_own_words(host: Host) -> None:
+    """What was asked for and what X holds are two things. One that waits for its budget asks nothing of X."""
+    wrong = {"rules_live": "other", "rules_missing": 1, "rules_fault": "X refused the rule 'a b': no such operator"}
+    (host.here / "status").write_text(json.dumps(wrong))
+    failed = host.deploy("-e", "sfm_start_timeout=1")
+    assert failed.code != 0
+    assert "2 programs are running, but not with the declared rules in force:" in failed.output
+    assert "twitterfilter-storms: X does not hold its rules (1 missing):\n" in failed.output.replace("\\n", "\n")
+    assert "X refused the rule 'a b': no such operator" in failed.output
+    (host.here / "status").write_text(json.dumps({**wrong, "state": "budget"}))
+    for pid in host.pids().values():
+        os.kill(pid, signal.SIGHUP)
+    named = host.deploy("-e", "sfm_start_timeout=1").ok()
+    assert "twitterfilter-storms: waits, and has X take its rules when it goes on" in " ".join(named.output.split())
 
 
 def test_each_change_touches_its_own_program_alone(host: Host) -> None:

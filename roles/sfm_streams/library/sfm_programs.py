@@ -37,8 +37,10 @@ description:
   - Starts programs that ended or failed; the cause may have been cured since.
   - A program that somebody stopped by hand stays stopped and is listed in RV(respected), until its program file changes
     or O(start_stopped) asks for it.
-  - Sends SIGHUP to programs that run with older settings than their settings file has.
+  - Sends SIGHUP to programs that run with older settings than their settings file has, or whose rules X does not hold.
   - Waits until all are up for good, and fails with the state and the last log lines of those that are not.
+  - Waits until X holds the rules of each, and fails with X's own words where it does not. A program that waits for its
+    budget or for room on the disk is only named.
   - Programs of other people are never touched, whatever their names. Ours are those that run the command that our
     program files give them; any other that bears a name like ours is listed in RV(foreign).
 options:
@@ -174,8 +176,8 @@ SETTLED_SECONDS = 6
 """A program that must stop for good (a refused credential, say) does so when it is 3 s old: see sfm_stream.errors."""
 TRYING_SECONDS = 15
 """A program that supervisor starts again and again for so long does not come up by itself."""
-RELOAD_SECONDS = 10
-"""X answers a change of rules within a few seconds."""
+HELD = ("budget", "disk")
+"""States in which a stream asks nothing of X."""
 LOG_LINES = 8
 LOG_BYTES = 8192
 
@@ -236,11 +238,11 @@ def main() -> None:
         else:
             deployment.apply()
             deployment.verify()
-            deployment.await_reload()
+            deployment.await_rules()
     except (FailedError, UnreachableError, OSError, xmlrpc.client.Fault) as error:
         module.fail_json(msg=str(error), **deployment.result())
-    for name in deployment.unconfirmed:
-        module.warn(f"{name}: got SIGHUP, but does not say yet that it runs with its new settings; see its log")
+    for name in deployment.held:
+        module.warn(f"{name}: waits, and has X take its rules when it goes on; see sfm-stream status")
     for name in deployment.foreign:
         module.warn(
             f"{name}: supervisor has a program of this name that no program file of this deployment declares; it is "
@@ -269,7 +271,7 @@ class Deployment:
         self.foreign: list[str] = []
         self.shared_logs = False
         self.applied = False
-        self.unconfirmed: list[str] = []
+        self.held: list[str] = []
         self.supervisor: Any = None
 
     def named_like_ours(self, name: str) -> bool:
@@ -347,17 +349,44 @@ class Deployment:
             many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
             raise FailedError(f"{many} not as declared:\n" + "\n".join(bad))
 
-    def await_reload(self) -> None:
-        """Gives the programs that got SIGHUP time to say that they run with their new settings."""
-        deadline = time.monotonic() + RELOAD_SECONDS
+    def await_rules(self) -> None:
+        """Waits until the programs run with their settings, and X holds the rules of these.
+
+        Raises:
+            FailedError: It does not; the message has X's own words.
+        """
+        deadline = time.monotonic() + self.params["timeout"]
         while True:
             live = processes(self.supervisor, self.declared.__contains__)
-            self.unconfirmed = [
-                name for name in self.done.reloaded if name in live and self._has_old_settings(live[name])
-            ]
-            if not self.unconfirmed or time.monotonic() > deadline:
-                return
+            running = [name for name in self.declared if name in live and live[name]["statename"] == "RUNNING"]
+            faults = {name: fault for name in running if (fault := self._rules_fault(live[name]))}
+            if not faults or time.monotonic() > deadline:
+                break
             time.sleep(0.25)
+        self.held = [name for name in faults if self._status(live[name]).get("state") in HELD]
+        bad = [f"{name}: {fault}" for name, fault in faults.items() if name not in self.held]
+        if bad:
+            many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
+            raise FailedError(f"{many} running, but not with the declared rules in force:\n" + "\n".join(bad))
+
+    def _rules_fault(self, process: Process) -> str:
+        """What is wrong with the rules of a running program, by what it says itself; empty where nothing is."""
+        try:
+            settings = json.loads(self.declared[process["name"]].settings.read_bytes())
+        except (OSError, ValueError):
+            return ""
+        status = self._status(process)
+        if self._has_old_settings(process):
+            return "it does not say that it runs with its new settings; see its log"
+        if settings.get("kind") != "filterstream":
+            return ""
+        wanted, live = status.get("rules_wanted"), status.get("rules_live")
+        if wanted and wanted == live:
+            return ""
+        missing = status.get("rules_missing")
+        what = f"X does not hold its rules ({missing} missing)" if live else "its rules at X have not been seen"
+        why = status.get("rules_fault") or status.get("detail") or ""
+        return "\n  ".join([f"{what}:", *str(why).splitlines()]) if why else what
 
     def _ours(self, live: dict[str, Process], files: dict[str, str]) -> dict[str, Process]:
         """Those of the live processes that are of this deployment; what others there are is kept.
@@ -516,7 +545,11 @@ class Deployment:
         return process["pid"] == 0 or f"SFM_DIGEST={digest}".encode() in environment
 
     def _must_reload(self, process: Process) -> bool:
-        return process["name"] in self.params["changed_settings"] or self._has_old_settings(process)
+        """Whether it is to read its settings: others than it runs with, or such that X has not taken yet."""
+        if process["name"] in self.params["changed_settings"] or self._has_old_settings(process):
+            return True
+        status = self._status(process)
+        return bool(status) and status.get("state") not in HELD and self._rules_fault(process) != ""
 
     def _has_old_settings(self, process: Process) -> bool:
         """Whether the live process says that it runs with other settings than its file has."""
