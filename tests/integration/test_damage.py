@@ -201,7 +201,7 @@ def test_a_segment_that_is_removed_is_journaled_and_another_is_begun(program: Pr
     (segment,) = program.segments()
     segment.unlink()
     wait_for(lambda: program.journal("lost"))
-    captured(program)
+    wait_for(program.segments)
     assert program.stop() == 0
     (lost,) = program.journal("lost")
     assert lost["segment"] == segment.name

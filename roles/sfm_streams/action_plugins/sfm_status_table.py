@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,27 +41,52 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(f"Ansible's Python ({sys.executable}) cannot show the table: {error}") from error
         hostvars = variables["hostvars"]
         hosts = variables["ansible_play_hosts_all"]
-        rows = [row for host in hosts for row in _rows(host, hostvars[host].get(self._task.args["answers"], {}))]
+        name = self._task.args["answers"]
+        rows = [row for host in hosts for row in _host(host, hostvars[host].get(name, {}))]
         Display().display(render(COLUMNS, rows, right=_RIGHT))
         result["rows"] = len(rows)
         return result
 
 
+def _host(host: str, answer: Any) -> list[Row]:  # noqa: ANN401 - whatever the host has registered
+    try:
+        return list(_rows(host, answer))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return [_row(host, note=f"failed: what it told cannot be shown: {error!r}")]
+
+
 def _rows(host: str, answer: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of one host: its streams, what supervisor has besides, the scheduled jobs, what could not be asked."""
+    """The rows of one host: its streams, what supervisor has besides, the scheduled jobs, what could not be asked.
+
+    What cannot be shown costs its own row, and no other host its table.
+    """
     if answer.get("unreachable") or "streams" not in answer:
-        said = str(answer.get("msg") or "it did not answer").removeprefix("Task failed: ").strip().splitlines()[0]
-        yield _row(host, note=f"{'unreachable' if answer.get('unreachable') else 'failed'}: {said}")
+        said = str(answer.get("msg") or "it did not answer").removeprefix("Task failed: ").strip() or "failed"
+        kind = "unreachable" if answer.get("unreachable") else "failed"
+        yield _row(host, note=f"{kind}: {said.splitlines()[0]}")
         return
     programs = dict(answer["programs"])
     for each in answer["streams"]:
-        yield _stream(host, each, programs.pop(each["program"], None), answer["coverage"].get(each["program"]))
+        name = _name(each)
+        covered = answer["coverage"].get(name)
+        yield _shown(host, name, partial(_stream, host, each, programs.pop(name, None), covered))
     for name, state in programs.items():
         yield _row(host, program=name, supervisor=state)
     for name, outcome in answer["jobs"].items():
-        yield _job(host, name, outcome)
+        yield _shown(host, name, partial(_job, host, name, outcome))
     for problem in answer["problems"]:
         yield _row(host, note=problem)
+
+
+def _name(report: object) -> str:
+    return str(report.get("program")) if isinstance(report, Mapping) else "unknown"
+
+
+def _shown(host: str, name: str, make: Callable[[], Row]) -> Row:
+    try:
+        return make()
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        return _row(host, program=name, stream="unreadable", note=f"what it told cannot be shown: {error!r}")
 
 
 def _job(host: str, name: str, outcome: Mapping[str, Any]) -> Row:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -81,6 +83,8 @@ problems:
 """
 
 SECONDS = 60
+OUTCOME = 16 << 20
+"""Bytes; the outcome of a job lists a thousand findings at most."""
 JOBS = {"organizedata": "organize.json", "audit": "audit.json"}
 """The scheduled jobs, and the file in the state directory in which each leaves the outcome of its last run."""
 
@@ -107,7 +111,7 @@ def main() -> None:
         streams=streams,
         coverage={each["program"]: each["connected"] for each in coverage},
         programs=_programs(module.params, problems),
-        jobs=dict(_jobs(Path(module.params["state_dir"]))),
+        jobs=dict(_jobs(Path(module.params["state_dir"]), problems)),
         problems=problems,
     )
 
@@ -131,6 +135,8 @@ class Asker:
         try:
             done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS)
             answer: list[dict[str, Any]] = json.loads(done.stdout)
+            if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+                raise ValueError("no list of objects")
         except (OSError, subprocess.TimeoutExpired) as error:
             self._problems.append(f"sfm-stream {arguments[0]}: {error}")
         except ValueError:
@@ -141,13 +147,39 @@ class Asker:
         return []
 
 
-def _jobs(state_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _jobs(state_dir: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The outcome of each job that ever ran; one that cannot be read, or is none, is a problem and costs itself."""
     for name, file in JOBS.items():
         try:
-            outcome = json.loads((state_dir / file).read_bytes())
-        except (OSError, ValueError):
+            outcome = json.loads(_read_small(state_dir / file))
+            kept = {key: outcome[key] for key in ("time", "exit_code", "error")}
+            datetime.fromisoformat(kept["time"])
+            if type(kept["exit_code"]) is not int or not isinstance(kept["error"], str | None):
+                raise ValueError("exit_code or error is of another type than a job writes")
+        except FileNotFoundError:
             continue
-        yield name, {key: outcome.get(key) for key in ("time", "exit_code", "error")}
+        except OSError as error:
+            problems.append(f"{name}: the outcome of its last run cannot be read: {state_dir / file}: {error.strerror}")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            problems.append(f"{name}: the outcome of its last run is damaged: {state_dir / file}: {error!r}")
+        else:
+            yield name, kept
+
+
+def _read_small(path: Path) -> bytes:
+    """A regular file; never a link, which its owner could have pointed anywhere, nor a FIFO, which would never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("not a regular file")
+        content = b""
+        while len(content) <= OUTCOME and (data := os.read(descriptor, OUTCOME + 1)):
+            content += data
+    finally:
+        os.close(descriptor)
+    if len(content) > OUTCOME:
+        raise ValueError(f"larger than {OUTCOME} bytes")
+    return content
 
 
 def _programs(params: dict[str, Any], problems: list[str]) -> dict[str, str]:
