@@ -42,7 +42,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     fix: str
 
     def __str__(self) -> str:
-        return scrub(f"{self.where}: {self.problem}; {self.fix}")
+        return _visible(scrub(f"{self.where}: {self.problem}; {self.fix}"))
 
 
 class Secret(str):
@@ -61,8 +61,7 @@ def show(value: object) -> str:
     """A value as a fault shows it: as JSON, with its type where that is the surprise, and what is unseen escaped."""
     if isinstance(value, Secret):
         return "a value (not shown, it may be a secret)"
-    text = scrub(json.dumps(_without_secrets(value), ensure_ascii=False, default=str))
-    text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+    text = _visible(scrub(json.dumps(_without_secrets(value), ensure_ascii=False, default=str)))
     text = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     if isinstance(value, bool):
         return f"{text} (true or false; YAML reads yes, no, on and off so)"
@@ -73,10 +72,18 @@ def show(value: object) -> str:
     return text
 
 
+def _visible(text: str) -> str:
+    """Text on one line, with what is unseen escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+
+
 def _without_secrets(value: object) -> object:
-    """Plain data without what stands below the name of a secret."""
+    """Plain data, its keys as text, without what stands below the name of a secret."""
     if isinstance(value, Mapping):
-        return {key: HIDDEN if _SECRET_KEY.search(str(key)) else _without_secrets(each) for key, each in value.items()}
+        plain = {str(key): each for key, each in value.items()}
+        return {key: HIDDEN if _SECRET_KEY.search(key) else _without_secrets(each) for key, each in plain.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets(each) for each in value]
     return HIDDEN if isinstance(value, Secret) else value

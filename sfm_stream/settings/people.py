@@ -34,7 +34,7 @@ def people_faults(variables: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(
             where="sfm_process_owner", problem='found "root"', fix="the programs must run as a user without power"
         )
-    if named["sfm_group"] in POWERFUL:
+    if isinstance(named["sfm_group"], str) and named["sfm_group"] in POWERFUL:
         fix = "the process owner joins this group, so it must be one without power, such as sfm"
         yield Fault(
             where="sfm_group", problem=f"found {show(named['sfm_group'])}, whose members can become root", fix=fix
