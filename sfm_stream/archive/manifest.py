@@ -23,7 +23,8 @@ NAME = "SHA256SUMS"
 LIMIT = 1 << 30
 """Bytes; a day of one file a second has 9 MB."""
 
-_LINE = re.compile(rb"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>[^\\\n]+)\n")
+_LINE = re.compile(rb"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>[0-9]{2}/[^/\\\0\n]+)\n")
+"""An entry never leads out of its day."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
