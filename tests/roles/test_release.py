@@ -70,10 +70,10 @@ class Place:
             archive.writestr(f"{info}/RECORD", "")
         self.variables["sfm_wheel"] = str(path)
 
-    def deploy(self) -> Deployed:
+    def deploy(self, *options: str) -> Deployed:
         """Installs it, up to the point where it takes over."""
         inventory = {"all": {"hosts": {"here": self.variables}}}
-        return run_playbook(self.here / "play.yml", inventory, self.here)
+        return run_playbook(self.here / "play.yml", inventory, self.here, *options)
 
 
 @pytest.fixture
@@ -126,11 +126,12 @@ def test_a_release_in_a_place_closed_to_the_process_owner_never_takes_over(place
 
 
 def test_a_part_of_a_first_deployment_names_what_is_missing(place: Place) -> None:
-    """`--tags streams` on a bare host, say: what the part `base` makes, in one message."""
+    """`--tags streams` on a bare host, say: what the part `base` makes, in one message; a dry run goes on."""
     place.wheel()
     shutil.rmtree(place.here / "etc" / "streams")
     shutil.rmtree(place.here / "log")
     place.variables["sfm_group"] = "sfm-of-nobody"
+    place.deploy("--check").ok()
     run = place.deploy()
     assert run.code != 0
     words = " ".join(run.output.split())
