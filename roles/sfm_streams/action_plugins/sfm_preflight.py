@@ -80,7 +80,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         examine = _examination(roles.parent)
         options = {**dict(_options(roles)), **{name: {} for name in (*FACTS, PATTERN)}}
         hostvars = variables["hostvars"]
-        chosen = self._task.args.get("hosts") or list(hostvars)
+        asked = self._task.args.get("hosts") or list(hostvars)
+        chosen = [name for name in hostvars if name in asked]
         reader = _Reader(self._templar)
         from sfm_stream.settings.inventory import hidden_filters, repeated_keys, summary
         from sfm_stream.settings.variables import typed
