@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault.compare import lines_of
-from tests.fault.world import World
+from tests.fault.world import World, until
 from tests.support.raw_server import CHUNKED, HEAD, Behaviour, Peer, X, chunk
 
 HURRY = (
@@ -124,8 +124,7 @@ def hostile(place: bytes, behave: Behaviour, head: bytes = CHUNKED) -> Iterator[
 def _lives_through(world: World, *, refused: bool = True) -> None:
     """The program gets its post in the end, in the same process, with short reasons and little memory."""
     running = world.start(patch=HURRY)
-    world.connected()
-    world.waits("", state="connected")
+    until(lambda: world.status().get("posts_today"), "a post in", world)
     peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{running.process.pid}/status").read_text())
     assert peak is not None
     assert int(peak[1]) < 150_000, "kB of memory"
