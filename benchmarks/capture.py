@@ -23,6 +23,7 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import ClassVar
 
 POSTS = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
 WORDS = [f"{random.Random(n).randrange(16**9):09x}" for n in range(4000)]
@@ -64,10 +65,11 @@ class X(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     chunks = b""
+    rules: ClassVar[list[dict[str, str]]] = []
 
     def do_GET(self) -> None:  # noqa: D102
         if "/stream?" not in self.path and not self.path.endswith("/stream"):
-            return self.answer({"data": [], "meta": {}})
+            return self.answer({"data": self.rules, "meta": {}})
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("transfer-encoding", "chunked")
@@ -82,7 +84,9 @@ class X(http.server.BaseHTTPRequestHandler):
         return None
 
     def do_POST(self) -> None:  # noqa: D102
-        self.rfile.read(int(self.headers["content-length"]))
+        added = json.loads(self.rfile.read(int(self.headers["content-length"]))).get("add", [])
+        if "dry_run" not in self.path:
+            self.rules.extend({"id": str(number), **rule} for number, rule in enumerate(added))
         self.answer({"meta": {}})
 
     def answer(self, body: object) -> None:  # noqa: D102
@@ -117,7 +121,7 @@ def run_ours(url: str) -> tuple[float, float]:
     """`sfm-stream filterstream --save`, stopped when it has them all."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        for part in ("streams", "credentials"):
+        for part in ("streams", "credentials", "data", "state"):
             (place / part).mkdir()
         settings = {
             "kind": "filterstream",
