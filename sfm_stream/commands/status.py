@@ -142,7 +142,7 @@ def _said(live: Status | None, now: datetime) -> str:
     """What came today beside the posts; ``gaps`` shows all of it."""
     if live is None or live.last_message_at is None or live.last_message_at.date() != now.date():
         return ""
-    return f"{live.messages_today} lines today that are no posts, the last an {live.last_message}"
+    return f"{live.messages_today} lines today that are no posts, the last: {live.last_message}"
 
 
 def _row(each: Report) -> tuple[object, ...]:

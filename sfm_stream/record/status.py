@@ -25,8 +25,9 @@ class Status(msgspec.Struct, kw_only=True):
         program: Its name.
         pid: Its process.
         version: Of this package.
-        state: starting, connecting, connected, waiting (before another try), budget or disk (stopped until there
-            is some again), stopped.
+        state: starting, connecting, connected, waiting (before another try), credential (the same, where X refuses one
+            that has worked), credits, spend cap or usage cap (stopped until X gives some again), budget or disk
+            (stopped until there is some again), stopped.
         since: Since when it has this state.
         detail: Why, in words.
         settings: sha256 of the settings file that it runs with.

@@ -111,7 +111,7 @@ def test_messages_are_counted_and_shown(world: World) -> None:
     until(lambda: world.status().get("messages_today") == 5, "5 messages in", world)
     config = str(world.folder / "config")
     status = subprocess.run([*COMMAND, "status", "--config-dir", config], capture_output=True, text=True)
-    assert "5 lines today that are no posts, the last an unreadable" in status.stdout
+    assert "5 lines today that are no posts, the last: unreadable" in status.stdout
     running.stop()
     assert [event["kind"] for event in world.events("message")] == ["notice"] * 3 + ["error", "unreadable"]
     gaps = subprocess.run([*COMMAND, "gaps", "--config-dir", config], capture_output=True, text=True)

@@ -170,7 +170,7 @@ applied:
   type: bool
 """
 
-LASTING = ("connected", "waiting", "budget", "disk")
+LASTING = ("connected", "waiting", "credential", "credits", "spend cap", "usage cap", "budget", "disk")
 """States of a stream in which X has accepted it, or does not have to yet."""
 SETTLED_SECONDS = 6
 """A program that must stop for good (a refused credential, say) does so when it is 3 s old: see sfm_stream.errors."""
