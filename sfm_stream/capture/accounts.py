@@ -11,6 +11,8 @@ from sfm_stream.capture.client import Client, Dropped, End
 from sfm_stream.rules.accounts import key
 
 USERS = "/2/users/by"
+MOST = 100
+"""Sightings told by one process: more is no account that changed its name, but a server that makes them up."""
 _BATCH = 100
 """Names in one request: X's limit."""
 _NAME = re.compile(r"\w{1,15}", re.ASCII)
@@ -110,7 +112,7 @@ class AccountWatch:
 
     def look(self, line: bytes) -> Iterator[Sighting]:
         """What a post shows that was not seen before."""
-        if not self._ids:
+        if not self._ids or len(self._told) >= MOST:
             return
         try:
             post = self._decoder.decode(line)

@@ -10,6 +10,7 @@ import logging
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,7 @@ import msgspec
 
 from sfm_stream import clock
 from sfm_stream.capture import api
-from sfm_stream.capture.accounts import AccountWatch
+from sfm_stream.capture.accounts import AccountWatch, Sighting
 from sfm_stream.capture.answers import MONEY, Kind, Refusal, seconds_until
 from sfm_stream.capture.backoff import Backoff
 from sfm_stream.capture.client import Client, Dropped, End, Refused
@@ -80,6 +81,7 @@ class Connection(threading.Thread):
         self.connected_since: datetime | None = None
         self.last_byte: datetime | None = None
         self.sighting = ""
+        self._sightings: deque[tuple[str, Sighting]] = deque()
         """What was last seen of accounts that have lost the names under which they are followed."""
         self.left: int | None = None
         """Posts that may still be taken; the connection ends with the last of them."""
@@ -164,8 +166,13 @@ class Connection(threading.Thread):
             self._rules.ask_for(stream)
 
     def tick(self) -> None:
-        """Looks after what cannot look after itself: a silent connection, and one that does not end. Often."""
+        """Does what the thread cannot: ends a connection that is silent or does not end, waits for the disk. Often."""
         now = time.monotonic()
+        while self._sightings:
+            post, sighting = self._sightings.popleft()
+            self.sighting = str(sighting)
+            log.warning("%s", sighting)
+            self._journal.write("account", post=post, **msgspec.structs.asdict(sighting))
         client = self._client
         if client is not None:
             client.give_up_if_silent(now)
@@ -296,10 +303,7 @@ class Connection(threading.Thread):
     def _take(self, line: bytes, post: str) -> None:
         self._posts += 1
         self._receive(line, post)
-        for sighting in self._accounts.look(line):
-            self.sighting = str(sighting)
-            log.warning("%s", sighting)
-            self._journal.write("account", post=post, **msgspec.structs.asdict(sighting))
+        self._sightings.extend((post, sighting) for sighting in self._accounts.look(line))
         if self.left is not None:
             self.left -= 1
             if self.left <= 0:

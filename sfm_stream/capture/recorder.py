@@ -450,6 +450,7 @@ class Recorder:
             self._signals.wait(0.02)
             connection.tick()
             self._write_lines()
+        connection.tick()
         self._discarding = True
         while self._buffer.size:
             self._write_lines()

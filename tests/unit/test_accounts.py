@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from sfm_stream.capture.accounts import AccountWatch, find_ids
+from sfm_stream.capture.accounts import MOST, AccountWatch, find_ids
 from sfm_stream.capture.client import Dropped, Refused
 from sfm_stream.cli import cli
 from sfm_stream.errors import ConfigError
@@ -107,6 +107,12 @@ def test_a_name_that_belongs_to_another_account_is_seen_once() -> None:
     assert list(watch.look(post("99", "NWS"))) == list(watch.look(post("88", "Another"))) == []
     # The two have swapped their names.
     assert [each.followed_id for each in watch.look(post("77", "Other"))] == ["88"]
+
+
+def test_names_without_end_are_told_no_further_than_a_number() -> None:
+    """No account changes its name a thousand times; a server may make them up."""
+    watch = AccountWatch({"nws": "77"})
+    assert sum(len(list(watch.look(post("77", f"Name{number}")))) for number in range(1000)) == MOST
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b'{"data":', b'{"data":{"author_id":5}}', b"\xff", b"[" * 5000])
