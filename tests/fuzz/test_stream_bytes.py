@@ -114,7 +114,7 @@ def test_whole_lines_before_a_cut_all_arrive_unaltered(
     coded = chunks(pieces)[:end]
     head = HEAD + (b"Content-Encoding: gzip\r\n" if gzipped else b"") + b"Transfer-Encoding: chunked\r\n\r\n"
     got, torn, dropped = played.received(head, coded)
-    sent = [line.removesuffix(b"\r") for line in lines if line.removesuffix(b"\r")]
+    sent = [line for line in lines if line]
     assert got == sent[: len(got)]
     assert dropped is not None
     plain = b"".join(unbroken(coded)) if not gzipped else b"".join(partly_inflated(unbroken(coded)))
