@@ -85,7 +85,9 @@ def test_rules_that_x_does_not_hold_fail_the_deployment_in_its_own_words(host: H
     for pid in host.pids().values():
         os.kill(pid, signal.SIGHUP)
     named = host.deploy("-e", "sfm_start_timeout=1").ok()
-    assert "twitterfilter-storms: waits, and has X take its rules when it goes on" in " ".join(named.output.split())
+    assert "twitterfilter-storms: waits (budget), and has X take its rules when it goes on" in " ".join(
+        named.output.split()
+    )
 
 
 def test_each_change_touches_its_own_program_alone(host: Host) -> None:

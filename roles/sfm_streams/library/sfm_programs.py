@@ -39,8 +39,8 @@ description:
     or O(start_stopped) asks for it.
   - Sends SIGHUP to programs that run with older settings than their settings file has, or whose rules X does not hold.
   - Waits until all are up for good, and fails with the state and the last log lines of those that are not.
-  - Waits until X holds the rules of each, and fails with X's own words where it does not. A program that waits for its
-    budget or for room on the disk is only named.
+  - Waits until X holds the rules of each, and fails with X's own words where it does not. A program that waits for
+    money, or for room on the disk, is only named.
   - Programs of other people are never touched, whatever their names. Ours are those that run the command that our
     program files give them; any other that bears a name like ours is listed in RV(foreign).
 options:
@@ -176,8 +176,8 @@ SETTLED_SECONDS = 6
 """A program that must stop for good (a refused credential, say) does so when it is 3 s old: see sfm_stream.errors."""
 TRYING_SECONDS = 15
 """A program that supervisor starts again and again for so long does not come up by itself."""
-HELD = ("budget", "disk")
-"""States in which a stream asks nothing of X."""
+HELD = ("budget", "disk", "credits", "spend cap", "usage cap")
+"""States in which a stream asks nothing of X, or X grants nothing until somebody has paid: no fault of the rules."""
 LOG_LINES = 8
 LOG_BYTES = 8192
 
@@ -241,8 +241,8 @@ def main() -> None:
             deployment.await_rules()
     except (FailedError, UnreachableError, OSError, xmlrpc.client.Fault) as error:
         module.fail_json(msg=str(error), **deployment.result())
-    for name in deployment.held:
-        module.warn(f"{name}: waits, and has X take its rules when it goes on; see sfm-stream status")
+    for name, why in deployment.held.items():
+        module.warn(f"{name}: waits ({why}), and has X take its rules when it goes on")
     for name in deployment.foreign:
         module.warn(
             f"{name}: supervisor has a program of this name that no program file of this deployment declares; it is "
@@ -271,7 +271,7 @@ class Deployment:
         self.foreign: list[str] = []
         self.shared_logs = False
         self.applied = False
-        self.held: list[str] = []
+        self.held: dict[str, str] = {}
         self.supervisor: Any = None
 
     def named_like_ours(self, name: str) -> bool:
@@ -363,7 +363,8 @@ class Deployment:
             if not faults or time.monotonic() > deadline:
                 break
             time.sleep(0.25)
-        self.held = [name for name in faults if self._status(live[name]).get("state") in HELD]
+        states = {name: self._status(live[name]).get("state", "") for name in faults}
+        self.held = {name: state for name, state in states.items() if state in HELD}
         bad = [f"{name}: {fault}" for name, fault in faults.items() if name not in self.held]
         if bad:
             many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
