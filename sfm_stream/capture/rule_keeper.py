@@ -77,8 +77,8 @@ class RuleKeeper:
         self._client = client
         self._journal = journal
         self._missing = missing
-        self._accepted: tuple[XRule, ...] = ()
-        """What X held as a whole before the change under way: to be put back where X refuses the change."""
+        self._accepted: tuple[XRule, ...] | None = () if not missing else None
+        """What X held before the change under way, to be put back where X refuses it; None after a killed process."""
         self._torn = missing > 0
         """Whether a change is under way or was broken off, so that what X holds is nothing whole."""
         self._held = 0
@@ -198,7 +198,7 @@ class RuleKeeper:
         if not changes.steps:
             self._accepted, self._torn = _values(own), False
             self._tell_missing(0)
-        elif self._accepted or not self._torn:
+        elif self._accepted is not None:
             gone = lost(self._accepted, wanted, live)
             self._tell_missing(gone, "gone at X: not deleted by this program", self.state.checked)
             if not self._torn:
@@ -257,8 +257,8 @@ class RuleKeeper:
         Raises:
             RulesRefusedError, Refused, Dropped: They are not put back yet.
         """
-        if self._torn and not self._accepted:
-            return  # a killed process left it torn
+        if self._accepted is None:
+            return
         back = plan(stream.name, self._accepted, api.live_rules(client), self._cap)
         if back.steps:
             try:

@@ -38,7 +38,7 @@ def matched(x: RulesInMemory) -> set[tuple[str, str]]:
 
 
 @given(
-    old=filters,
+    old=st.just({}) | filters,
     new=filters,
     spare=st.integers(0, 4),
     foreign=st.integers(0, 2),
@@ -91,7 +91,6 @@ def test_x_ends_with_the_new_rules_or_with_the_old(
         assert keeper.settled
     else:
         assert matched(x) == at_first, f"neither the new rules nor the old: {refused}"
-        assert not keeper.state.in_force or matched(x) == at_first
         assert keeper.state.fault
     shortages = journal.events("shortage")
     assert not shortages or shortages[-1]["missing"] == 0
