@@ -112,3 +112,13 @@ def test_whatever_a_host_tells_the_table_is_shown(live: object, report: object, 
     shown = _host("h", answer)
     assert len(shown) == 4
     assert render(COLUMNS, [*shown, *_host("i", other), *_host("j", {**FINE, "streams": other})])
+
+
+def test_a_pipe_in_the_place_of_a_status_holds_up_no_deployment(host: Host) -> None:
+    """Root would wait for somebody to write into it."""
+    host.deploy().ok()
+    path = host.here / "state" / "status" / "twitterfilter-storms.json"
+    path.unlink()
+    os.mkfifo(path)
+    host.filter("storms")["track"] = ["flood"]
+    assert "sfm_streams : Apply the program files" in host.deploy("-e", "sfm_start_timeout=2").output

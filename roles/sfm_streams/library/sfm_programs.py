@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.sfm_owned import read_owned
 from ansible.module_utils.sfm_supervisord import (
     AbsentError,
     Process,
@@ -565,10 +566,10 @@ class Deployment:
     def _status(self, process: Process) -> dict[str, Any]:
         """The status file of a live process; empty if there is none, or one of an earlier process."""
         try:
-            status = json.loads((self.status_dir / f"{process['name']}.json").read_bytes())
+            status = read_owned(self.status_dir.parent, self.status_dir.name, f"{process['name']}.json")
         except (OSError, ValueError):
             return {}
-        return status if isinstance(status, dict) and status.get("pid") == process["pid"] else {}
+        return status if status.get("pid") == process["pid"] else {}
 
     def _report(self, name: str, process: Process | None, verdict: str | None) -> str:
         if process is None:

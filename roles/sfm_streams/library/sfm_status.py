@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.sfm_owned import read_owned
 from ansible.module_utils.sfm_supervisord import UnreachableError, commands, connect, deployed, processes
 
 DOCUMENTATION = r"""
@@ -83,8 +82,6 @@ problems:
 """
 
 SECONDS = 60
-OUTCOME = 16 << 20
-"""Bytes; the outcome of a job lists a thousand findings at most."""
 JOBS = {"organizedata": "organize.json", "audit": "audit.json"}
 """The scheduled jobs, and the file in the state directory in which each leaves the outcome of its last run."""
 
@@ -151,7 +148,7 @@ def _jobs(state_dir: Path, problems: list[str]) -> Iterator[tuple[str, dict[str,
     """The outcome of each job that ever ran; one that cannot be read, or is none, is a problem and costs itself."""
     for name, file in JOBS.items():
         try:
-            outcome = json.loads(_read_small(state_dir / file))
+            outcome = read_owned(state_dir, file)
             kept = {key: outcome[key] for key in ("time", "exit_code", "error")}
             datetime.fromisoformat(kept["time"])
             if type(kept["exit_code"]) is not int or not isinstance(kept["error"], str | None):
@@ -164,22 +161,6 @@ def _jobs(state_dir: Path, problems: list[str]) -> Iterator[tuple[str, dict[str,
             problems.append(f"{name}: the outcome of its last run is damaged: {state_dir / file}: {error!r}")
         else:
             yield name, kept
-
-
-def _read_small(path: Path) -> bytes:
-    """A regular file; never a link, which its owner could have pointed anywhere, nor a FIFO, which would never end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("not a regular file")
-        content = b""
-        while len(content) <= OUTCOME and (data := os.read(descriptor, OUTCOME + 1)):
-            content += data
-    finally:
-        os.close(descriptor)
-    if len(content) > OUTCOME:
-        raise ValueError(f"larger than {OUTCOME} bytes")
-    return content
 
 
 def _programs(params: dict[str, Any], problems: list[str]) -> dict[str, str]:
