@@ -76,7 +76,8 @@ class Host:
     def module(self, *options: str, **parameters: Any) -> dict[str, Any]:
         """Runs the module as a task does."""
         arguments = json.dumps({"path": str(self.conf), **parameters})
-        command = ["localhost", "-c", "local", "-m", "sfm_supervisord_conf", "-a", arguments, *options]
+        where = ["localhost", "-i", "localhost,", "-c", "local"]
+        command = [*where, "-m", "sfm_supervisord_conf", "-a", arguments, *options]
         done = subprocess.run(
             [str(BIN / "ansible"), *command],
             capture_output=True,
