@@ -317,8 +317,12 @@ def _simulator(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _settings(declared: Declared) -> dict[str, Any]:
-    """Every setting of a stream, those with their default value too: the file shall say all."""
+    """Every setting of a stream, those with their default value too: the file shall say all.
+
+    But for its accounts: where there are any, the host knows them, and the template adds them.
+    """
     import msgspec
 
     stream = declared.stream
-    return {name: msgspec.to_builtins(getattr(stream, name)) for name in stream.__struct_fields__}
+    names = [name for name in stream.__struct_fields__ if name != "accounts"]
+    return {name: msgspec.to_builtins(getattr(stream, name)) for name in names}
