@@ -26,7 +26,7 @@ _TIME = "%Y-%m-%dT%H-%M-%SZ"
 
 _NAME = re.compile(
     r"(?P<program>[A-Za-z0-9][A-Za-z0-9_.-]*?)"
-    r"-(?P<time>\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\dZ)"
+    r"-(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)T(?P<H>\d\d)[-:](?P<M>\d\d)[-:](?P<S>\d\d)Z"
     r"(_(?P<number>[1-9]\d*))?"
     r"(?P<suffix>(\.jsonl|\.json|\.xml)?\.gz)",
     re.ASCII,
@@ -70,7 +70,8 @@ def parse(name: str) -> CaptureName | None:
     if found is None:
         return None
     try:
-        time = datetime.strptime(found["time"].replace(":", "-"), _TIME).replace(tzinfo=UTC)
+        year, month, day, hour, minute, second = map(int, found.group("Y", "m", "d", "H", "M", "S"))
+        time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     return CaptureName(program=found["program"], time=time, number=int(found["number"] or 1), suffix=found["suffix"])

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from sfm_stream import names, reading
-from sfm_stream.record import entries
+from sfm_stream import clock, names, reading
 from sfm_stream.record.journal import journal_path, lines
+
+_EVENTS = frozenset({"rotate", "salvage"})
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -33,6 +35,16 @@ class Finished(msgspec.Struct, frozen=True):
     time: datetime
 
 
+class _Line(msgspec.Struct):
+    """What `finished` needs of a line, and no more: a journal has millions."""
+
+    time: clock.Time
+    event: str
+    file: str = ""
+    sha256: str = ""
+    bytes: Annotated[int, msgspec.Meta(ge=-1)] = -1
+
+
 def finished(state_dir: Path, program: str, damaged: Callable[[], None] = lambda: None) -> Iterator[Finished]:
     """All files that the program recorded as finished, in the order it did; `damaged` is told of each unreadable line.
 
@@ -41,17 +53,17 @@ def finished(state_dir: Path, program: str, damaged: Callable[[], None] = lambda
     Raises:
         UnreadableError: The journal cannot be read.
     """
+    decode = msgspec.json.Decoder(_Line).decode
     for raw in lines(journal_path(state_dir, program)):
         if not raw or (b'"sha256"' not in raw and raw.endswith(b"}")):
             continue
         try:
-            entry = entries.decode(raw)
+            line = decode(raw)
         except reading.DAMAGE:
             damaged()
             continue
-        if isinstance(entry, entries.Rotate | entries.Salvage) and entry.file and len(entry.sha256 or "") == 64:
-            size = -1 if entry.bytes is None else entry.bytes
-            yield Finished(entry.file.rpartition("/")[2], entry.sha256 or "", size, entry.time)
+        if line.event in _EVENTS and line.file and len(line.sha256) == 64:
+            yield Finished(line.file.rpartition("/")[2], line.sha256, line.bytes, line.time)
 
 
 Files = dict[str, list[Finished]]
