@@ -1,0 +1,91 @@
+"""The posts that a filter has kept, so that their deletions are kept too.
+
+A deletion names a post and nothing of what it said: whether it concerns a filter can only be told by what that filter
+holds. The index lies in ``held/<program>.sqlite`` below the state directory and can always be made anew from the
+capture files; it survives a kill of the program, and after a power cut the last segment is read into it again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from sfm_stream.errors import StorageError
+
+
+class Held:
+    """The index of one program. For one thread.
+
+    Raises:
+        StorageError: From any method, where the state directory cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pending: list[tuple[str, str]] = []
+        try:
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._database = self._opened()
+        except (OSError, sqlite3.Error) as error:
+            raise self._error(error) from error
+
+    def add(self, account: str, record: str) -> None:
+        """A post by `account` was kept; `record` is ``<collection>/<rkey>``."""
+        self._pending.append((account, record))
+
+    def commit(self) -> None:
+        """Gives what was added to the system, where a kill cannot reach it."""
+        if not self._pending:
+            return
+        try:
+            with self._database:
+                self._database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", self._pending)
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        self._pending.clear()
+
+    def holds(self, account: str, record: str = "") -> bool:
+        """Whether that post, or without `record` any post of the account, was kept."""
+        if (account, record) in self._pending or (not record and any(each[0] == account for each in self._pending)):
+            return True
+        query = "SELECT 1 FROM held WHERE account = ?" + (" AND record = ?" if record else "") + " LIMIT 1"
+        try:
+            found = self._database.execute(query, (account, record) if record else (account,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        return found is not None
+
+    def add_all(self, posts: Iterable[tuple[str, str]]) -> None:
+        """Adds many at once."""
+        self._pending.extend(posts)
+        self.commit()
+
+    def close(self) -> None:
+        """Commits, and closes the file."""
+        self.commit()
+        self._database.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return self._prepared()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            # What a crash of the machine left is no database: an index can be made anew, a stream must not wait for it.
+            self._path.unlink(missing_ok=True)
+            return self._prepared()
+
+    def _prepared(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, check_same_thread=False)
+        # Surviving a kill is enough: a power cut costs what reading the last segment again brings back.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA cache_size = -1024")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS held (account TEXT, record TEXT, PRIMARY KEY (account, record)) WITHOUT ROWID"
+        )
+        return database
+
+    def _error(self, error: Exception) -> StorageError:
+        return StorageError(f"{self._path}: {getattr(error, 'strerror', None) or error}")

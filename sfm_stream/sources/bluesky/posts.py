@@ -1,0 +1,93 @@
+"""A record of Bluesky as matching and export see it: its texts, tags, mentions, links and languages.
+
+A record is what its author's server sent, checked by no one: any part may be missing or of another type, and such a
+part is as good as not there. Facets count UTF-8 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from sfm_stream.matching.view import View
+from sfm_stream.sources.bluesky.events import Event
+
+_FACET = "app.bsky.richtext.facet#"
+_DEPTH = 8
+"""An embed may hold a record with media, which holds an embed: deeper than any client makes them."""
+
+
+def view(event: Event) -> View:
+    """What a reader of the post sees."""
+    record = _record(event)
+    features = list(_features(record))
+    links = [_text(each, "uri") for each in features if each.get("$type") == f"{_FACET}link"]
+    tags = [_text(each, "tag") for each in features if each.get("$type") == f"{_FACET}tag"]
+    tags += [tag for tag in _list(record, "tags") if isinstance(tag, str)]
+    texts = [_text(record, "text")]
+    media: set[str] = set()
+    quotes = False
+    for embed in _embeds(record.get("embed"), _DEPTH):
+        kind = _text(embed, "$type").removeprefix("app.bsky.embed.").partition("#")[0]
+        quotes = quotes or kind in ("record", "recordWithMedia")
+        if kind in ("images", "video", "gallery"):
+            media.add("video" if kind == "video" else "image")
+        external = embed.get("external")
+        if isinstance(external, dict):
+            texts += [_text(external, "title"), _text(external, "description")]
+            links.append(_text(external, "uri"))
+        texts.append(_text(embed, "alt"))
+        texts += [_text(each, "alt") for each in _list(embed, "images") if isinstance(each, dict)]
+    reply = record.get("reply")
+    return View(
+        texts=tuple(filter(None, texts)),
+        tags=frozenset(tag.casefold() for tag in tags if tag),
+        mentions=frozenset(_text(each, "did") for each in features if each.get("$type") == f"{_FACET}mention"),
+        links=tuple(dict.fromkeys(filter(None, links))),
+        langs=frozenset(each.casefold() for each in _list(record, "langs") if isinstance(each, str)),
+        author=frozenset({event.did}),
+        to=frozenset({_author(parent)}) if isinstance(reply, dict) and (parent := reply.get("parent")) else frozenset(),
+        media=frozenset(media),
+        reply=isinstance(reply, dict),
+        quote=quotes,
+        repost=event.collection == "app.bsky.feed.repost",
+    )
+
+
+def _record(event: Event) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(event.record) if bytes(event.record) else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _features(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for facet in _list(record, "facets"):
+        if isinstance(facet, dict):
+            yield from (each for each in _list(facet, "features") if isinstance(each, dict))
+
+
+def _embeds(embed: object, depth: int) -> Iterator[dict[str, Any]]:
+    """The embed, and what it holds in turn beside a quoted record."""
+    if isinstance(embed, dict) and depth:
+        yield embed
+        yield from _embeds(embed.get("media"), depth - 1)
+
+
+def _author(reference: object) -> str:
+    """The account of ``at://did/collection/rkey``."""
+    uri = _text(reference, "uri") if isinstance(reference, dict) else ""
+    return uri.removeprefix("at://").partition("/")[0]
+
+
+def _text(holder: dict[str, Any], key: str) -> str:
+    value = holder.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _list(holder: dict[str, Any], key: str) -> list[Any]:
+    value = holder.get(key)
+    return value if isinstance(value, list) else []
