@@ -48,10 +48,30 @@ class Dropped(Exception):  # noqa: N818 - nothing is at fault here
         end: How, in the words of the journal.
         detail: What the system or the service said of it.
         at_once: Whether the service asked for another connection without a wait, as where it restarts.
+        renewal: Whether the service ends every connection after a while: no failure, and no gap where it replays.
     """
 
-    def __init__(self, end: str, detail: str = "", *, at_once: bool = False) -> None:
+    def __init__(self, end: str, detail: str = "", *, at_once: bool = False, renewal: bool = False) -> None:
         super().__init__(f"{end}: {detail}" if detail else end)
         self.end = end
         self.detail = detail
         self.at_once = at_once
+        self.renewal = renewal
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """The service answered, and did not grant the connection.
+
+    Attributes:
+        reason: In the words of the journal.
+        status: The HTTP status; None where it was not refused by one.
+        detail: The service's own words, up to 300 characters.
+        retry_after: Seconds that it asks to wait; 0 where it does not.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, detail: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(f"{reason}{f' (HTTP {status})' if status else ''}{f': {detail}' if detail else ''}")
+        self.reason = reason
+        self.status = status
+        self.detail = detail
+        self.retry_after = retry_after

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from sfm_stream.errors import StorageError
 
+_ANY = "SELECT 1 FROM held WHERE account = ? AND (record = ? OR ?) LIMIT 1"
+
 
 class Held:
     """The index of one program. For one thread.
@@ -49,9 +51,8 @@ class Held:
         """Whether that post, or without `record` any post of the account, was kept."""
         if (account, record) in self._pending or (not record and any(each[0] == account for each in self._pending)):
             return True
-        query = "SELECT 1 FROM held WHERE account = ?" + (" AND record = ?" if record else "") + " LIMIT 1"
         try:
-            found = self._database.execute(query, (account, record) if record else (account,)).fetchone()
+            found = self._database.execute(_ANY, (account, record, not record)).fetchone()
         except sqlite3.Error as error:
             raise self._error(error) from error
         return found is not None

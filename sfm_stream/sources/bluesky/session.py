@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from sfm_stream import __version__
-from sfm_stream.sources.base import Dropped
+from sfm_stream.sources.base import Dropped, Refused
 
 OPEN_TIMEOUT = 21.0
 """Seconds for all of the handshake."""
@@ -104,24 +104,6 @@ class CursorTooOldError(Exception):
         self.floor = str(numbers[-1]) if numbers else None
 
 
-class RefusedError(Exception):
-    """The host answered with an HTTP status other than 101.
-
-    Attributes:
-        status: The status.
-        error: The name of the error in Jetstream's words; "" from anything else, such as a proxy.
-        detail: Up to 300 characters of the answer.
-        retry_after: Seconds that it asks to wait; 0 where it does not.
-    """
-
-    def __init__(self, status: int, error: str, detail: str, retry_after: float) -> None:
-        super().__init__(f"HTTP {status}: {error or 'refused'}: {detail}")
-        self.status = status
-        self.error = error
-        self.detail = detail
-        self.retry_after = retry_after
-
-
 class Session:
     """One connection.
 
@@ -154,7 +136,7 @@ class Session:
         """Connects and receives; returns when `finish` or `abort` asked for the end.
 
         Raises:
-            RefusedError, CursorTooOldError: The host did not grant the connection.
+            Refused, CursorTooOldError: The host did not grant the connection.
             Dropped: Whatever else ended it, or kept it from being made.
         """
         connection = self._connected()
@@ -231,7 +213,7 @@ def _dropped(closed: ConnectionClosed) -> Dropped:
     return Dropped("closed by the host", words, at_once=frame.code == 1001)
 
 
-def _refusal(refused: InvalidStatus) -> RefusedError | CursorTooOldError:
+def _refusal(refused: InvalidStatus) -> Refused | CursorTooOldError:
     answer = refused.response
     body = bytes(answer.body or b"")[:65536]
     error = detail = ""
@@ -246,4 +228,4 @@ def _refusal(refused: InvalidStatus) -> RefusedError | CursorTooOldError:
         wait = max(0.0, float(answer.headers.get("Retry-After", "0")))
     except ValueError:
         wait = 0.0
-    return RefusedError(answer.status_code, error, detail[:DETAIL], wait)
+    return Refused(error or "refused", answer.status_code, detail[:DETAIL], wait)
