@@ -25,7 +25,7 @@ _ELSEWHERE = {
     "audit": "sfm_stream.commands.audit:audit",
     "history": "sfm_stream.commands.history:history",
     "organizedata": "sfm_stream.commands.organizedata:organizedata",
-    "simulate": "sfm_stream.simulator.command:simulate",
+    "simulate": "sfm_stream.sources.x.simulator.command:simulate",
 }
 """Commands that live beside what they run: name -> module:attribute."""
 
@@ -160,7 +160,7 @@ def rules() -> None:
 @config_dir_option
 def rules_show(name: str, config_dir: Path) -> None:
     """Print the rules that the filter NAME becomes at X."""
-    from sfm_stream.rules.compiler import compile_rules
+    from sfm_stream.sources.x.rules.compiler import compile_rules
 
     for rule in compile_rules(_read_stream("filterstream", name, config_dir)):
         click.echo(f"{rule.tag}\t{len(rule.value)}\t{rule.value}")
@@ -177,8 +177,8 @@ def rules_show(name: str, config_dir: Path) -> None:
 @config_dir_option
 def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     """Show what the filter NAME would have matched among recorded posts, before paying for it."""
-    from sfm_stream.rules.compiler import compile_rules
-    from sfm_stream.rules.trial import report, trial
+    from sfm_stream.sources.x.rules.compiler import compile_rules
+    from sfm_stream.sources.x.rules.trial import report, trial
 
     stream = _read_stream("filterstream", name, config_dir)
     click.echo(report(trial(((rule.tag, rule.value) for rule in compile_rules(stream)), posts)))
@@ -189,11 +189,11 @@ def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
 @config_dir_option
 def rules_check(name: str, config_dir: Path) -> None:
     """Have X judge the rules of the filter NAME, without taking them."""
-    from sfm_stream.capture.answers import Kind
-    from sfm_stream.capture.client import Dropped, Refused
-    from sfm_stream.capture.rule_check import check_rules
     from sfm_stream.errors import CredentialError
     from sfm_stream.settings.config import credential_path, read_credential
+    from sfm_stream.sources.x.client import Dropped, Refused
+    from sfm_stream.sources.x.refusals import Kind
+    from sfm_stream.sources.x.rule_check import check_rules
 
     stream = _read_stream("filterstream", name, config_dir)
     credential = read_credential(credential_path(config_dir, stream.credential))
@@ -239,8 +239,8 @@ def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
 
 
 def _list(config_dir: Path) -> None:
-    from sfm_stream.rules.compiler import compile_rules
     from sfm_stream.settings.config import Unusable, list_streams
+    from sfm_stream.sources.x.rules.compiler import compile_rules
 
     streams = list(list_streams(config_dir))
     rows = [

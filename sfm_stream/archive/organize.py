@@ -30,8 +30,8 @@ import msgspec
 from sfm_stream import names, places, reading
 from sfm_stream.archive import manifest, marker, recorded
 from sfm_stream.archive.filesystem import Filesystem, hash_file, same_content
-from sfm_stream.archive.in_use import Writers
-from sfm_stream.archive.placing import Loose, Place, day_of, place
+from sfm_stream.archive.open_files import Writers
+from sfm_stream.archive.placement import Loose, Place, day_of, place
 from sfm_stream.archive.tree import IRREGULAR, YEAR, Trouble, day_files, days, days_of, kind_of, lock, programs, scan
 from sfm_stream.errors import StorageError
 from sfm_stream.table import printable

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 
-from sfm_stream.capture.answers import Kind, Refusal
+from sfm_stream.sources.x.refusals import Kind, Refusal
 
 NETWORK_STEP, NETWORK_MAX = 0.25, 16.0
 SERVER_FIRST, SERVER_MAX = 5.0, 320.0

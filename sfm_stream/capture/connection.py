@@ -18,18 +18,18 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from sfm_stream import clock
-from sfm_stream.capture import api
-from sfm_stream.capture.accounts import AccountWatch, Sighting
-from sfm_stream.capture.answers import MONEY, Kind, Refusal, seconds_until
+from sfm_stream.sources.x import api
+from sfm_stream.sources.x.accounts import AccountWatch, Sighting
+from sfm_stream.sources.x.refusals import MONEY, Kind, Refusal, seconds_until
 from sfm_stream.capture.backoff import Backoff
-from sfm_stream.capture.client import Client, Dropped, End, Refused
-from sfm_stream.capture.envelope import Envelope, look
-from sfm_stream.capture.rule_keeper import RuleKeeper, RuleState
-from sfm_stream.capture.slot import Slot
+from sfm_stream.sources.x.client import Client, Dropped, End, Refused
+from sfm_stream.sources.x.envelope import Envelope, look
+from sfm_stream.sources.x.rule_keeper import RuleKeeper, RuleState
+from sfm_stream.sources.x.slot import Slot
 from sfm_stream.errors import ConfigError, CredentialError, StorageError
 from sfm_stream.record.journal import Record
-from sfm_stream.record.past import Outage, Past
-from sfm_stream.settings import fields
+from sfm_stream.record.last_run import LastRun, Outage
+from sfm_stream.sources.x import fields
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import SAMPLE, Credential, Stream
 
@@ -71,7 +71,7 @@ class Connection(threading.Thread):
         journal: Record,
         tries: Callable[[], None],
         wake: Callable[[], None],
-        past: Past,
+        past: LastRun,
     ) -> None:
         super().__init__(name="connection", daemon=True)
         self.failure: BaseException | None = None

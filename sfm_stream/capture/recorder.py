@@ -30,7 +30,6 @@ from sfm_stream.capture.connection import DRAIN, Connection
 from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.capture.messages import Messages
 from sfm_stream.capture.reckon import reckon
-from sfm_stream.capture.rule_keeper import RuleState
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Interrupted, Signals
 from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
@@ -38,9 +37,10 @@ from sfm_stream.errors import STOP_CODES, ConfigError, LockedError, SfmError, St
 from sfm_stream.names import PART
 from sfm_stream.owner import require_directory
 from sfm_stream.reading import UnreadableError
-from sfm_stream.record import history, journal, past, status
+from sfm_stream.record import history, journal, last_run, status
 from sfm_stream.record.connects import Connects
 from sfm_stream.settings.model import Budget, Credential, Stream
+from sfm_stream.sources.x.rule_keeper import RuleState
 from sfm_stream.supervised import STEADY, Supervision
 from sfm_stream.table import printable
 
@@ -145,7 +145,7 @@ class Recorder:
         Raises:
             SfmError: What no retry cures. It is in the journal, and the segment is finished where that was possible.
         """
-        before = self._take_name() if self._save else past.Past()
+        before = self._take_name() if self._save else last_run.LastRun()
         connection: Connection | None = None
         try:
             self._guards = Guards(
@@ -198,21 +198,21 @@ class Recorder:
         with suppress(SfmError, OSError):
             self._sink.close()
 
-    def _take_name(self) -> past.Past:
+    def _take_name(self) -> last_run.LastRun:
         """Locks the program's name and opens its journal; returns what the last run left."""
         program = self._stream.program
         for directory in (self._state_dir, self._data_dir):
             require_directory(directory)
         self._lock = status.Lock(self._state_dir, program)
         self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
-        before = past.read(self._state_dir, program)
+        before = last_run.read(self._state_dir, program)
         self._carry_on()
         self._record_settings()
         if before.skipped > before.told:
             self._note(f"{before.skipped} unreadable entries of the journal skipped")
             self._journal.write("journal", skipped=before.skipped)
         self._journal.write(
-            "start", pid=os.getpid(), version=__version__, boot=past.boot(), settings=self._live.settings
+            "start", pid=os.getpid(), version=__version__, boot=last_run.boot(), settings=self._live.settings
         )
         return before
 
@@ -242,7 +242,7 @@ class Recorder:
         if self._save:
             history.record(self._state_dir, self._stream.program, raw)
 
-    def _prepare_files(self, before: past.Past) -> past.Past:
+    def _prepare_files(self, before: last_run.LastRun) -> last_run.LastRun:
         """Waits for room, salvages what a crash left, and sees that files can be written."""
         stream = self._stream
         try:

@@ -27,9 +27,9 @@ from zlib_ng import zlib_ng
 
 from sfm_stream import names, reading
 from sfm_stream.capture import check
-from sfm_stream.capture.envelope import look
 from sfm_stream.capture.segment import LEVEL
 from sfm_stream.durable import asides, sync_directory, write_all
+from sfm_stream.sources.x.envelope import look
 
 _GZIP = 31
 _CHUNK = 1 << 18

@@ -38,7 +38,7 @@ def gaps(
     """
     from sfm_stream.errors import FindingsError
     from sfm_stream.reading import UnreadableError
-    from sfm_stream.record import journal, past, status
+    from sfm_stream.record import journal, last_run, status
     from sfm_stream.record.gaps import coverage, unknown
 
     form = "json" if as_json else form
@@ -49,7 +49,7 @@ def gaps(
     found = []
     for program in chosen:
         try:
-            outage = past.read(state, program, killed=not status.is_alive(state, program)).outage
+            outage = last_run.read(state, program, killed=not status.is_alive(state, program)).outage
             entries = journal.read(journal.journal_path(state, program))
             found.append(coverage(program, entries, outage, now, begin))
         except UnreadableError as error:

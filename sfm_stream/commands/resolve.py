@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from sfm_stream.errors import ConfigError
-from sfm_stream.rules import accounts
 from sfm_stream.settings.config import credential_path, read_credential
 from sfm_stream.settings.model import Stream
+from sfm_stream.sources.x.rules import accounts
 
 
 class Resolved(msgspec.Struct):
@@ -71,9 +71,9 @@ def _held(path: Path) -> Mapping[str, str]:
 
 
 def _ask(stream: Stream, names: list[str], config_dir: Path, unresolved: list[str]) -> dict[str, str]:
-    from sfm_stream.capture.accounts import find_ids
-    from sfm_stream.capture.api import bearer_token
-    from sfm_stream.capture.client import Client, Dropped, Refused
+    from sfm_stream.sources.x.accounts import find_ids
+    from sfm_stream.sources.x.api import bearer_token
+    from sfm_stream.sources.x.client import Client, Dropped, Refused
 
     try:
         credential = read_credential(credential_path(config_dir, stream.credential))

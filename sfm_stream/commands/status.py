@@ -119,9 +119,9 @@ def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool, 
 
 def _rules_fault(stream: Stream, live: Status, now: datetime) -> str:
     """What is wrong with the rules at X, by what the settings ask for now; empty where nothing is."""
-    from sfm_stream.rules.compiler import compile_rules
-    from sfm_stream.rules.packing import digest
     from sfm_stream.settings.model import SAMPLE
+    from sfm_stream.sources.x.rules.compiler import compile_rules
+    from sfm_stream.sources.x.rules.packing import digest
 
     if stream.kind == SAMPLE:
         return ""

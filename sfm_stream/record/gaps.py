@@ -8,8 +8,8 @@ from datetime import datetime
 import msgspec
 
 from sfm_stream.record import entries
+from sfm_stream.record.last_run import Outage
 from sfm_stream.record.messages import describe
-from sfm_stream.record.past import Outage
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ class Status(msgspec.Struct, kw_only=True):
         detail: Why, in words.
         settings: sha256 of the settings file that it runs with.
         credential: The name of its credential.
-        rules_wanted: Names what the rules of the settings match: `sfm_stream.rules.packing.digest`; empty for a stream
+        rules_wanted: Names what the rules of the settings match; empty for a stream
             without rules.
         rules_live: The same of the rules that X was last seen to hold.
         rules_checked: When they were seen.

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from sfm_stream.rules import accounts, advice
-from sfm_stream.rules.compiler import TooLongError, alternatives, compile_rule, is_account, readable
-from sfm_stream.rules.operators import over_the_date_line
-from sfm_stream.rules.query import QueryError, parse
-from sfm_stream.settings import fields
 from sfm_stream.settings.faults import Fault, nearest, show
 from sfm_stream.settings.model import SAFE_NAME, Credential, Degrees, Fields, Rule, Stream
 from sfm_stream.settings.secrecy import is_hidden
+from sfm_stream.sources.x import fields
+from sfm_stream.sources.x.rules import accounts, advice
+from sfm_stream.sources.x.rules.compiler import TooLongError, alternatives, compile_rule, is_account, readable
+from sfm_stream.sources.x.rules.operators import over_the_date_line
+from sfm_stream.sources.x.rules.query import QueryError, parse
 
 _PLACEHOLDER = re.compile(
     r"(?i)(change.?me|replace.?me|to.?do|xxx+|example|placeholder|(your|my|the)[-_ ].*|<.*>|\{\{.*|\.\.\.+)"

@@ -20,11 +20,11 @@ import msgspec
 
 from sfm_stream import reading
 from sfm_stream.errors import ConfigError
-from sfm_stream.rules.accounts import by_id
 from sfm_stream.settings.checks import credential_faults, stream_faults
 from sfm_stream.settings.environment import NAMES, convert_environment, missing_files
 from sfm_stream.settings.faults import Fault, convert
 from sfm_stream.settings.model import Credential, Kind, Stream, program_name
+from sfm_stream.sources.x.rules.accounts import by_id
 
 SETTINGS = 16 << 20
 """Bytes; more than the rules of any app take."""

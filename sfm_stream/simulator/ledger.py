@@ -28,7 +28,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from sfm_stream.simulator.ids import stamp
+from sfm_stream.sources.x.simulator.ids import stamp
 
 KEPT = 50_000
 """Lines kept in memory where there is no file."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sfm_stream.clock import now
-from sfm_stream.record import gaps, past
+from sfm_stream.record import gaps, last_run
 from sfm_stream.record.journal import read
 from tests.fault.compare import Compared, capture_files, compare, kept_ids, nothing_missing, seconds
 from tests.fault.world import Simulated, World, until
@@ -189,7 +189,7 @@ def noted(descriptor):
         file.write(f"{{os.readlink(f'/proc/self/fd/{{descriptor}}')}} {{os.fstat(descriptor).st_size}}\\n")
 os.fdatasync = noted
 """
-REBOOTED = "from pathlib import Path; from sfm_stream.record import past; past.BOOT = Path({path!r})"
+REBOOTED = "from pathlib import Path; from sfm_stream.record import last_run; last_run.BOOT = Path({path!r})"
 
 
 def test_a_power_cut_keeps_all_up_to_the_last_sync(make_world: Callable[..., World]) -> None:
@@ -260,7 +260,7 @@ def test_a_dead_process_is_a_gap(world: World) -> None:
     world.processes[2].stop()
     assert [gap["planned"] for gap in world.events("gap")] == [True, False]
     compare(world)
-    assert past.read(world.state, world.program).outage is not None
+    assert last_run.read(world.state, world.program).outage is not None
 
 
 def test_the_gap_of_a_kill_begins_at_its_last_sign_of_life(world: World) -> None:

@@ -8,11 +8,11 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.capture.client import Client, Dropped, Refused
-from sfm_stream.capture.rule_keeper import RuleKeeper
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.client import Client, Dropped, Refused
+from sfm_stream.sources.x.rule_keeper import RuleKeeper
 from tests.support.rules_in_memory import Entries, granted
 
 MOST = 300

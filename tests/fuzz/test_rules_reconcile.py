@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.capture.client import Dropped, Refused
-from sfm_stream.capture.rule_keeper import RuleKeeper
 from sfm_stream.errors import RulesRefusedError
-from sfm_stream.rules.compiler import XRule, compile_rules
-from sfm_stream.rules.packing import digest, terms
-from sfm_stream.rules.reconcile import LiveRule, lost, own_and_foreign
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.client import Dropped, Refused
+from sfm_stream.sources.x.rule_keeper import RuleKeeper
+from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
+from sfm_stream.sources.x.rules.packing import digest, terms
+from sfm_stream.sources.x.rules.reconcile import LiveRule, lost, own_and_foreign
 from tests.support.rules_in_memory import Entries, RulesInMemory
 
 WORDS = [f"w{number}" for number in range(12)]

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.capture.body import BodyError, inflated, unchunked
-from sfm_stream.capture.client import Client, Dropped, Refused
 from sfm_stream.settings.faults import Secret
+from sfm_stream.sources.x.body import BodyError, inflated, unchunked
+from sfm_stream.sources.x.client import Client, Dropped, Refused
 
 LINES = st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line), max_size=12)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

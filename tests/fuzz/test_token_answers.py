@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.capture import api
-from sfm_stream.capture.client import Dropped, Refused
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Credential
+from sfm_stream.sources.x import api
+from sfm_stream.sources.x.client import Dropped, Refused
 from tests.unit.rules_server import App, serving
 
 PAIR = Credential(consumer_key=Secret("key"), consumer_secret=Secret("secret"))

@@ -8,10 +8,10 @@ from typing import Any
 
 import requests
 
-from sfm_stream.capture.answers import refusal
-from sfm_stream.capture.client import Client, Dropped, End, Refused
-from sfm_stream.rules.reconcile import LiveRule
 from sfm_stream.settings.faults import Secret
+from sfm_stream.sources.x.client import Client, Dropped, End, Refused
+from sfm_stream.sources.x.refusals import refusal
+from sfm_stream.sources.x.rules.reconcile import LiveRule
 
 
 class RulesInMemory(Client):

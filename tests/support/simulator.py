@@ -35,7 +35,7 @@ class Simulator:
         return [entry["id"] for entry in self.ledger("post")]
 
     def plan(self, *steps: dict[str, Any]) -> None:
-        """Orders faults: see `sfm_stream.simulator.plan`."""
+        """Orders faults: see `sfm_stream.sources.x.simulator.plan`."""
         self.call("POST", "/_simulator/plan", {"steps": list(steps)})
 
     def call(self, method: str, path: str, body: object = None, token: str = "TOKEN") -> Any:

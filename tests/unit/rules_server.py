@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sfm_stream.capture.client import Client
 from sfm_stream.settings.faults import Secret
+from sfm_stream.sources.x.client import Client
 
 
 class App:

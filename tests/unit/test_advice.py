@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.rules.advice import on_entry, on_query
-from sfm_stream.rules.query import parse
 from sfm_stream.settings.checks import stream_faults, stream_warnings
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.rules.advice import on_entry, on_query
+from sfm_stream.sources.x.rules.query import parse
 
 
 @pytest.mark.parametrize(

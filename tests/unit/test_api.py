@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sfm_stream.capture import api
-from sfm_stream.capture.answers import Kind
-from sfm_stream.capture.client import Dropped, End, Refused
 from sfm_stream.errors import RulesRefusedError
-from sfm_stream.rules.compiler import XRule
-from sfm_stream.rules.reconcile import Add, Delete, LiveRule
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Credential
+from sfm_stream.sources.x import api
+from sfm_stream.sources.x.client import Dropped, End, Refused
+from sfm_stream.sources.x.refusals import Kind
+from sfm_stream.sources.x.rules.compiler import XRule
+from sfm_stream.sources.x.rules.reconcile import Add, Delete, LiveRule
 from tests.unit.rules_server import App, serving
 
 PAIR = Credential(consumer_key=Secret("key"), consumer_secret=Secret("s/e:c+ret"))

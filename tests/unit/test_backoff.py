@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.capture.answers import Kind, Refusal
 from sfm_stream.capture.backoff import CAP_WAIT, CONNECTS, STEADY, WINDOW, Backoff
+from sfm_stream.sources.x.refusals import Kind, Refusal
 
 XS_LIMIT = 50
 """Connects in 15 minutes."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import tweepy
 
-from sfm_stream.capture.answers import Kind
-from sfm_stream.capture.client import LINE_LIMIT, SILENCE, Client, Dropped, End, Refused
 from sfm_stream.settings.faults import Secret
+from sfm_stream.sources.x.client import LINE_LIMIT, SILENCE, Client, Dropped, End, Refused
+from sfm_stream.sources.x.refusals import Kind
 from tests.support.raw_server import CHUNKED, HEAD, Behaviour, Peer, X, chunk
 
 TOKEN = "a-secret-token"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.rules.compiler import TooLongError, XRule, compile_rule, compile_rules
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.rules.compiler import TooLongError, XRule, compile_rule, compile_rules
 
 
 def rule(**asked: object) -> Rule:

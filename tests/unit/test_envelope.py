@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.capture.envelope import Envelope, look
+from sfm_stream.sources.x.envelope import Envelope, look
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

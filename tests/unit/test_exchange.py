@@ -13,8 +13,8 @@ import pytest
 import requests
 from requests.auth import HTTPBasicAuth
 
-from sfm_stream.capture import exchange
-from sfm_stream.capture.exchange import ANSWER_LIMIT, REASON, Dropped, End, Exchange, content
+from sfm_stream.sources.x import exchange
+from sfm_stream.sources.x.exchange import ANSWER_LIMIT, REASON, Dropped, End, Exchange, content
 from tests.support.raw_server import Behaviour, Peer, X, chunk
 
 AUTH = HTTPBasicAuth("user", "pass")

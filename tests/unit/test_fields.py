@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from sfm_stream.settings.checks import field_faults
-from sfm_stream.settings.fields import PUBLIC, named, parameters, without
 from sfm_stream.settings.model import Fields
+from sfm_stream.sources.x.fields import PUBLIC, named, parameters, without
 
 PRIVATE = {
     *("non_public_metrics", "organic_metrics", "promoted_metrics", "confirmed_email", "connection_status"),

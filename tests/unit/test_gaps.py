@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sfm_stream import clock
 from sfm_stream.record.entries import Entries
 from sfm_stream.record.gaps import Coverage, coverage
-from sfm_stream.record.past import Outage
+from sfm_stream.record.last_run import Outage
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sfm_stream.capture.client import SILENCE, Client, Dropped, End
 from sfm_stream.settings.faults import Secret
+from sfm_stream.sources.x.client import SILENCE, Client, Dropped, End
 from tests.support.raw_server import Peer
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sfm_stream.archive import manifest, recorded
 from sfm_stream.archive.filesystem import Filesystem, same_content
-from sfm_stream.archive.in_use import QUIET, Writers
+from sfm_stream.archive.open_files import QUIET, Writers
 
 DIGEST = hashlib.sha256(b"").hexdigest()
 entries = st.dictionaries(
@@ -125,7 +125,7 @@ def test_where_no_lease_can_be_had_the_open_files_and_the_quiet_decide(tmp_path:
     path = tmp_path / "file"
     path.write_bytes(b"x")
     code = (
-        "import os, sys; from sfm_stream.archive.in_use import Writers; fd = os.open(sys.argv[1], os.O_RDONLY);"
+        "import os, sys; from sfm_stream.archive.open_files import Writers; fd = os.open(sys.argv[1], os.O_RDONLY);"
         "os.setuid(65534); print(Writers().writes(fd))"
     )
     for age, written in ((0, "True"), (QUIET + 60, "False")):

@@ -7,9 +7,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.rules.compiler import XRule, compile_rules
-from sfm_stream.rules.packing import digest, repack, terms, wanted_rules
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
+from sfm_stream.sources.x.rules.packing import digest, repack, terms, wanted_rules
 
 LENGTH = 30
 words = st.lists(st.sampled_from([f"w{number}" for number in range(40)]), unique=True)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.rules.compiler import XRule
-from sfm_stream.rules.packing import terms
-from sfm_stream.rules.reconcile import BATCH, SLICES, Add, Changes, Delete, LiveRule, lost, plan
+from sfm_stream.sources.x.rules.compiler import XRule
+from sfm_stream.sources.x.rules.packing import terms
+from sfm_stream.sources.x.rules.reconcile import BATCH, SLICES, Add, Changes, Delete, LiveRule, lost, plan
 
 NAME, LIMIT = "storms", 8
 OWN_TAGS, FOREIGN_TAGS = ["sfm:storms:a", "sfm:storms:b"], ["", "other", "sfm:storm:a", "sfm:storms2:a"]

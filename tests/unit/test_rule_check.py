@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from sfm_stream.capture.rule_check import check_rules, refusals
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Credential, Rule, Stream
+from sfm_stream.sources.x.rule_check import check_rules, refusals
 from tests.support.program import Program
 from tests.support.simulator import Simulator, simulator
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from sfm_stream import clock
-from sfm_stream.capture import api
-from sfm_stream.capture.answers import Kind
-from sfm_stream.capture.client import Refused
-from sfm_stream.capture.rule_keeper import RuleKeeper
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.record.journal import Journal
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x import api
+from sfm_stream.sources.x.client import Refused
+from sfm_stream.sources.x.refusals import Kind
+from sfm_stream.sources.x.rule_keeper import RuleKeeper
 from tests.support.journal import entries
 from tests.unit.rules_server import App, serving
 

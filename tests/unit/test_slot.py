@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sfm_stream import clock
-from sfm_stream.capture.slot import Slot
-from sfm_stream.record.past import Past
+from sfm_stream.record.last_run import LastRun
+from sfm_stream.sources.x.slot import Slot
 from tests.unit.rules_server import App, serving
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -39,7 +39,7 @@ def live(identity: str, second: float, address: str = "192.0.2.7") -> dict[str, 
 
 def slot(**past: Any) -> tuple[Slot, Told]:
     told = Told()
-    return Slot("filtered_stream", told, Past(connected_at=NOON, **past)), told
+    return Slot("filtered_stream", told, LastRun(connected_at=NOON, **past)), told
 
 
 def test_the_connection_that_had_our_id_is_ended(app: App) -> None:

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from sfm_stream.cli import cli
-from sfm_stream.rules.query import QueryError
-from sfm_stream.rules.trial import Trial, report, trial
+from sfm_stream.sources.x.rules.query import QueryError
+from sfm_stream.sources.x.rules.trial import Trial, report, trial
 
 RULES = (("sfm:w:storm", "storm"), ("sfm:w:both", "flood"), ("sfm:w:both", "hail"))
 

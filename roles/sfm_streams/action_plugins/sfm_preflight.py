@@ -122,7 +122,7 @@ def _refused_by_x(plan: Plan, hosts: Mapping[str, Mapping[str, Any]]) -> Iterato
     for name, streams in plan.hosts.items():
         for each in streams if hosts[name].get("sfm_check_rules") is True else ():
             if each.stream.active and each.stream.rules:
-                from sfm_stream.capture.rule_check import refusals
+                from sfm_stream.sources.x.rule_check import refusals
 
                 for refusal in refusals(each.stream, each.secret):
                     yield f"filter {each.stream.name!r} on {name}: {refusal}"

@@ -1,0 +1,153 @@
+"""What the last run of a program left behind: an outage that the present run will end, and when it had connected."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from sfm_stream import reading
+from sfm_stream.record import connects, entries, journal, status
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """A time without a connection that has not ended yet.
+
+    Attributes:
+        start: The last byte before it.
+        cause: What led to it, in words.
+        planned: Whether it was asked for.
+    """
+
+    start: datetime
+    cause: str
+    planned: bool = False
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What was before.
+
+    Attributes:
+        outage: None where the program has never been connected.
+        connected_at: When it last connected, by X's clock.
+        connects: When it asked X for a connection, the last times.
+        connection: X's id of its last connection, where X was asked for it.
+        address: The address from which X saw the program connect last.
+        credential: The fingerprint of the credential with which it last connected; None where that is not known.
+        rebooted: Whether the machine went down since: what was written shortly before may not be on the disk.
+        skipped: Entries of the journal that are damaged; what they said is not in this.
+        told: How many of them the journal says it has.
+        rules_missing: So many rules that X had held were last known to be missing there.
+    """
+
+    outage: Outage | None = None
+    connected_at: datetime | None = None
+    connects: tuple[datetime, ...] = ()
+    connection: str | None = None
+    address: str | None = None
+    credential: str | None = None
+    rebooted: bool = False
+    skipped: int = 0
+    told: int = 0
+    rules_missing: int = 0
+
+
+def boot() -> str | None:
+    """What tells this run of the machine from every other; None where the system does not say."""
+    try:
+        return BOOT.read_text().strip()
+    except OSError:
+        return None
+
+
+def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
+    """Reads the journal, and the status for what it cannot hold: a killed process journals no stop.
+
+    With `killed` false, the program is alive, and a journal that ends connected means no outage.
+    """
+    connected_at: datetime | None = None
+    outage: Outage | None = None
+    refused = "not connected"
+    last_boot: str | None = None
+    lost: datetime | None = None
+    rules_missing = 0
+    granted: deque[datetime] = deque(maxlen=connects.REMEMBERED)
+    connection: str | None = None
+    address: str | None = None
+    credential: str | None = None
+    told = 0
+    read = journal.read(journal.journal_path(state_dir, program))
+    for entry in read:
+        match entry:
+            case entries.Start():
+                last_boot = entry.boot
+            case entries.Itself(skipped=int(count)):
+                told = count
+            case entries.Shortage():
+                rules_missing = entry.missing
+            case entries.Slot(action=entries.OURS):
+                connection, address = entry.connection, entry.client_ip
+        if isinstance(entry, entries.Connect):
+            connected_at, outage, lost = entry.server_time or entry.time, None, None
+            connection = None
+            granted.append(entry.time)
+            credential = entry.credential
+        elif connected_at is not None:
+            match entry:
+                case entries.Start() if outage is None:
+                    outage = _killed(state_dir, program, connected_at)
+                case entries.Refused():
+                    refused = entry.reason
+                case entries.Salvage():
+                    lost = max(lost or entry.lost_after, entry.lost_after)
+                case entries.Gap() if outage is not None:
+                    # Its planned part is over: what goes on is a failure.
+                    outage = Outage(start=entry.end, cause=refused)
+            outage = _after(entry, outage)
+    if killed and connected_at is not None and outage is None:
+        outage = _killed(state_dir, program, connected_at)
+    if outage is not None and lost is not None and lost < outage.start:
+        # A process that salvaged, and was killed before it connected, has told of it here alone.
+        outage = msgspec.structs.replace(outage, start=lost)
+    return LastRun(
+        outage=outage,
+        connected_at=connected_at,
+        # The journal has only those that were granted; it stands in for a record that is missing.
+        connects=tuple(granted) if (tries := connects.read(state_dir, program)) is None else tries,
+        connection=connection,
+        address=address,
+        credential=credential,
+        rebooted=last_boot is not None and last_boot != boot(),
+        skipped=read.skipped,
+        told=told,
+        rules_missing=rules_missing,
+    )
+
+
+def _after(entry: entries.Entry, outage: Outage | None) -> Outage | None:
+    match entry:
+        case entries.Disconnect():
+            return Outage(start=entry.last_byte or entry.time, cause=entry.reason, planned=entry.planned)
+        case entries.Stop() if outage is None or outage.planned:
+            start = min(outage.start if outage else entry.time, entry.unwritten or entry.time)
+            return Outage(start=start, cause=f"stopped: {entry.reason}", planned=entry.planned)
+    return outage
+
+
+def _killed(state_dir: Path, program: str, connected_at: datetime) -> Outage:
+    """The last sign of life is in the status, which the next process carries on until it has connected.
+
+    Where that cannot be read, the gap is taken to be longer than it was, never shorter.
+    """
+    try:
+        before = status.read(state_dir, program)
+    except reading.UnreadableError:
+        before = None
+    start = max(connected_at, before.last_byte) if before and before.last_byte else connected_at
+    if before and before.unwritten:
+        start = min(start, before.unwritten)
+    return Outage(start=start, cause="killed, or the machine went down")

@@ -1,0 +1,56 @@
+"""Serves the simulated X until SIGTERM or SIGINT, or the end of the supervisord that started it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+import click
+from aiohttp import web
+
+from sfm_stream.errors import SfmError
+from sfm_stream.simulator.ledger import Ledger
+from sfm_stream.sources.x.simulator.plan import Step
+from sfm_stream.sources.x.simulator.server import Options, Simulator
+from sfm_stream.supervised import Supervision
+
+_GRACE = 1.0
+"""Seconds that open streams get to end."""
+
+
+def run(options: Options, ledger: Ledger, steps: list[Step], host: str, port: int) -> None:
+    """Serves; prints the URL as its first line when connections are accepted.
+
+    Raises:
+        SfmError: The address cannot be had.
+    """
+    asyncio.run(_serve(options, ledger, steps, host, port))
+
+
+async def _serve(options: Options, ledger: Ledger, steps: list[Step], host: str, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    application = Simulator(options, ledger, steps).application()
+    runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SfmError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        bound = runner.addresses[0]
+        url = f"http://[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"http://{bound[0]}:{bound[1]}"
+        ledger.note("start", url=url, seed=options.seed)
+        click.echo(url)
+        supervision = Supervision()
+        while not stop.is_set() and not supervision.gone:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
+    finally:
+        await runner.cleanup()
+        ledger.note("stop")
+        ledger.close()
