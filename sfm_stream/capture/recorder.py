@@ -30,6 +30,7 @@ from sfm_stream.capture.connection import DRAIN, Connection
 from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.capture.messages import Messages
 from sfm_stream.capture.reckon import reckon
+from sfm_stream.capture.repeats import Repeats
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Interrupted, Signals
 from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
@@ -40,7 +41,8 @@ from sfm_stream.reading import UnreadableError
 from sfm_stream.record import history, journal, last_run, status
 from sfm_stream.record.connects import Connects
 from sfm_stream.settings.model import Budget, Credential, Stream
-from sfm_stream.sources.x.rule_keeper import RuleState
+from sfm_stream.sources.base import Classified, Context, Feed, Position
+from sfm_stream.sources.registry import source
 from sfm_stream.supervised import STEADY, Supervision
 from sfm_stream.table import printable
 
@@ -48,6 +50,8 @@ BATCH = 1 << 20
 """Bytes to compress and write at a time."""
 GATHER = 0.05
 """Seconds to let lines gather before they are written: many at once cost less."""
+OVERLAP = timedelta(seconds=60)
+"""How far before the position lines are taken for repeats: more than any source goes back."""
 COUNT = 0.2
 """Seconds to count what is left unread, where a stop comes to that."""
 TICK = 1.0
@@ -116,6 +120,10 @@ class Recorder:
         self._signals = signals
         self._supervision = supervision
         self._stream = stream = settings()
+        self._source = source(stream.source)
+        self._repeats = Repeats()
+        self._position: Position | None = None
+        self._unmatched_told = 0
         self._data_dir, self._state_dir = Path(stream.data_dir), Path(stream.state_dir)
         self._buffer = Buffer(signals.wake)
         self._messages = Messages()
@@ -153,15 +161,20 @@ class Recorder:
             )
             if self._save:
                 before = self._prepare_files(before)
+            feed = self._feed = self._source.feed(
+                self._stream, credential, Context(self._state_dir, self._journal, before, self._on_death)
+            )
+            position = self._resume(feed)
             connection = Connection(
-                self._stream,
-                credential,
+                feed,
                 receive=self._receive,
                 message=self._messages.put,
                 journal=self._journal,
                 tries=Connects(self._state_dir, self._stream.program).note if self._save else lambda: None,
                 wake=self._signals.wake,
-                past=before,
+                outage=before.outage,
+                position=position,
+                repeats=self._repeats,
             )
             self._capture(connection)
             if failure := self._failure or connection.failure:
@@ -230,6 +243,9 @@ class Recorder:
             self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
             self._live.messages_today, self._live.last_message = last.messages_today, last.last_message
             self._live.last_message_at = last.last_message_at
+            self._live.unmatched_on, self._live.unmatched_today = last.unmatched_on, last.unmatched_today
+            if last.position:
+                self._position = Position(last.position, last.position_time)
 
     def _note(self, what: str) -> None:
         """Tells of damage where a person looks."""
@@ -260,7 +276,14 @@ class Recorder:
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error
         self._reckon()
-        self._sink = Files(self._data_dir, stream.program, stream.save_interval, stream.save_bytes, self._journal)
+        self._sink = Files(
+            self._data_dir,
+            stream.program,
+            stream.save_interval,
+            stream.save_bytes,
+            self._journal,
+            self._source.classify,
+        )
         outage = before.outage
         if flushed and outage is not None and max(flushed) < outage.start:
             # What arrived after the last flush of a killed process is lost with it: the gap begins there.
@@ -301,13 +324,13 @@ class Recorder:
         files = salvage.finished(self._data_dir, self._stream.program)
         known = recorded.look_up(self._state_dir, self._stream.program, set(files)) if files else {}
         for name in sorted(files.keys() - known.keys()):
-            found = salvage.examine(files[name])
+            found = salvage.examine(files[name], self._source.classify)
             self._journal.write("salvage", segment=f"{name}{PART}", **msgspec.structs.asdict(found))
             if self._meter.spent.segment == f"{name}{PART}":
                 self._meter.catch_up(f"{name}{PART}", found.posts, found.lost_after)
 
     def _salvage(self, path: Path, reach: timedelta) -> datetime:
-        saved = salvage.salvage(path)
+        saved = salvage.salvage(path, self._source.classify)
         saved = msgspec.structs.replace(saved, lost_after=saved.lost_after - reach)
         log.warning("salvaged %s: %d posts, and %d bytes were torn", path.name, saved.posts, saved.torn_bytes)
         if saved.aside:
@@ -318,11 +341,12 @@ class Recorder:
         self._meter.catch_up(path.name, saved.posts + (saved.aside_lines or 0), saved.lost_after)
         return saved.lost_after
 
-    def _receive(self, line: bytes, post: str) -> None:
+    def _receive(self, line: bytes, classified: Classified) -> None:
         if self._discarding:
             self._discarded += 1
             return
-        self._buffer.put(Line(line, time.time(), post))
+        position = Position(classified.position, classified.time) if classified.position else None
+        self._buffer.put(Line(line, time.time(), classified.id, position))
 
     def _turn(self, connection: Connection) -> None:
         """One round of the main thread's work, and the wait for the next."""
@@ -334,7 +358,7 @@ class Recorder:
         self._write_lines()
         if self._signals.reread:
             self._signals.reread = False
-            self._reread(connection)
+            self._reread()
             self._due = 0.0
         self._look_after(connection)
 
@@ -371,7 +395,8 @@ class Recorder:
         """Keeps the guards and the live status, about once a second or when the state has changed."""
         connection.tick()
         live, now = self._live, time.monotonic()
-        self._note_rules(connection.rules)
+        self._feed.show(live)
+        self._note_rules()
         if now < self._due and live.state == connection.state and live.segment == self._sink.current:
             return
         self._due = now + TICK
@@ -387,19 +412,57 @@ class Recorder:
         live.state, live.detail, live.since = connection.state, connection.detail, connection.since
         live.connected_since = connection.connected_since
         live.last_byte = connection.last_byte or live.last_byte
-        live.account = connection.sighting
+        self._note_position(connection)
         self._write_status()
 
-    def _note_rules(self, rules: RuleState | None) -> None:
-        """Tells how the rules at X stand, and keeps when they first were those of the settings."""
-        if rules is None:
-            return
+    def _note_rules(self) -> None:
+        """Keeps when the rules at the source first were those of the settings."""
         live = self._live
-        live.rules_wanted, live.rules_live, live.rules_checked = rules.wanted, rules.live, rules.checked
-        live.rules_missing, live.rules_fault = rules.missing, rules.fault
-        if self._save and rules.in_force and self._in_force != live.settings:
+        in_force = live.rules_live != "" and live.rules_live == live.rules_wanted
+        if self._save and in_force and self._in_force != live.settings:
             self._in_force = live.settings
-            history.record_in_force(self._state_dir, self._stream.program, live.settings, rules.checked)
+            history.record_in_force(self._state_dir, self._stream.program, live.settings, live.rules_checked)
+
+    def _note_position(self, connection: Connection) -> None:
+        """Tells how far the stream has come: no further than what a power cut would leave."""
+        come = connection.position  # before looking at what is under way: what comes later is later in the sequence
+        if isinstance(self._sink, Files):
+            done = not self._buffer.size and not self._sink.unsynced
+            self._position = come if done else self._sink.durable or self._position
+        live = self._live
+        if self._position is not None:
+            live.position, live.position_time = self._position
+        if new := self._feed.passed - self._unmatched_told:
+            today = clock.now().date()
+            if live.unmatched_on != today:
+                live.unmatched_on, live.unmatched_today = today, 0
+            self._unmatched_told += new
+            live.unmatched_today += new
+
+    def _on_death(self, error: BaseException) -> None:
+        """A thread of the feed's died of what no retry cures."""
+        self._failure = error if isinstance(error, SfmError) else SfmError(f"a fault of the program: {error!r}")
+        self._signals.wake()
+
+    def _resume(self, feed: Feed) -> Position | None:
+        """How far the last run came, after telling the feed what it has kept since."""
+        if self._position is None:
+            return None
+        begin = (self._position.time or clock.now()) - OVERLAP
+        for path in self._kept_since(begin):
+            for line in salvage.lines(path):
+                classified = self._source.classify(line)
+                if classified.time is None or classified.time >= begin:
+                    self._repeats.is_known(classified)
+                    feed.recover(line)
+        return self._position
+
+    def _kept_since(self, begin: datetime) -> list[Path]:
+        """The capture files in the data directory that were written after `begin`, oldest first."""
+        if not self._save:
+            return []
+        found = salvage.finished(self._data_dir, self._stream.program).values()
+        return sorted((path for path in found if path.stat().st_mtime >= begin.timestamp()), key=lambda path: path.name)
 
     def _write_status(self) -> None:
         """Replaces the status file if anything that a person would look at has changed, and keeps the counters."""
@@ -427,7 +490,7 @@ class Recorder:
             with suppress(OSError):
                 self._meter.save()
 
-    def _reread(self, connection: Connection) -> None:
+    def _reread(self) -> None:
         """Takes up what may change while the connection stands: the rules."""
         try:
             stream = self._settings()
@@ -439,7 +502,7 @@ class Recorder:
             log.warning("settings besides the rules have changed, too: they are taken up at the next start")
         self._record_settings()
         log.info("settings read again")
-        connection.update(stream)
+        self._feed.update(stream)
 
     def _drain(self, connection: Connection) -> None:
         """Writes what is still under way, for a bounded time."""

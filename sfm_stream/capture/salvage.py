@@ -29,7 +29,7 @@ from sfm_stream import names, reading
 from sfm_stream.capture import check
 from sfm_stream.capture.segment import LEVEL
 from sfm_stream.durable import asides, sync_directory, write_all
-from sfm_stream.sources.x.envelope import look
+from sfm_stream.sources.base import Classify
 
 _GZIP = 31
 _CHUNK = 1 << 18
@@ -86,13 +86,13 @@ def finished(directory: Path, program: str) -> dict[str, Path]:
     return {name: directory / name for name, parsed in found.items() if parsed and parsed.program == program}
 
 
-def examine(path: Path) -> Salvaged:
-    """What a capture file holds, in the words of a salvage.
+def examine(path: Path, classify: Classify) -> Salvaged:
+    """What a capture file holds, in the words of a salvage; `classify` is the source's.
 
     Raises:
         OSError: It cannot be read.
     """
-    kept = _Kept()
+    kept = _Kept(classify)
     status = path.stat()
     for _ in kept.complete_lines(_text(path, status.st_size)):
         pass
@@ -102,7 +102,19 @@ def examine(path: Path) -> Salvaged:
     return kept.told(path, status.st_size, digest, written, _aside_of(path, kept.posts))
 
 
-def salvage(path: Path) -> Salvaged:
+def lines(path: Path) -> Iterator[bytes]:
+    """The whole lines of a capture file, or of as much of it as can be read.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    tail = b""
+    for piece in _text(path, path.stat().st_size):
+        *whole, tail = (tail + piece).split(b"\n")
+        yield from whole
+
+
+def salvage(path: Path, classify: Classify) -> Salvaged:
     """Turns the segment at `path` into a capture file beside it.
 
     Killed at any point and run again, it loses nothing: the segment is replaced only by a whole file on the disk.
@@ -114,7 +126,7 @@ def salvage(path: Path) -> Salvaged:
     certain = _certain(path)
     temporary = path.with_name(f".{path.name}.salvage")
     temporary.unlink(missing_ok=True)  # of a salvage that was killed; it may be read-only already
-    kept = _Kept()
+    kept = _Kept(classify)
     deflate = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, _GZIP)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:
@@ -240,7 +252,8 @@ def _aside_of(target: Path, kept: int) -> tuple[str, int] | None:
 class _Kept:
     """Counts what goes over from the segment into the capture file."""
 
-    def __init__(self) -> None:
+    def __init__(self, classify: Classify) -> None:
+        self._classify = classify
         self.posts = self.size = self.torn = 0
         self.first = self.last = b""
         self.digest = hashlib.sha256()
@@ -271,8 +284,8 @@ class _Kept:
             posts=self.posts,
             bytes=size if self.posts else 0,
             torn_bytes=self.torn,
-            first_id=look(self.first).data.id or None,
-            last_id=look(self.last).data.id or None,
+            first_id=self._classify(self.first).id or None,
+            last_id=self._classify(self.last).id or None,
             sha256=sha256 if self.posts else None,
             lost_after=lost_after,
             aside=aside[0] if aside else None,

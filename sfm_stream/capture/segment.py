@@ -24,6 +24,7 @@ from zlib_ng import zlib_ng
 from sfm_stream import names
 from sfm_stream.capture.check import Check
 from sfm_stream.durable import sync_directory, write_all
+from sfm_stream.sources.base import Position
 
 LEVEL = 6
 """zlib-ng's level: half the CPU of gzip -6 at 3 % larger files."""
@@ -39,11 +40,13 @@ class Line(NamedTuple):
         raw: The bytes.
         time: When it arrived, in seconds since 1970.
         id: The post's id.
+        position: Where it is in the source's sequence; None for sources without one.
     """
 
     raw: bytes
     time: float
     id: str
+    position: Position | None = None
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from sfm_stream import clock, reading
 from sfm_stream.capture import salvage
 from sfm_stream.capture.segment import Line, Segment
 from sfm_stream.record.journal import Record
+from sfm_stream.sources.base import Classify, Position
 
 FLUSH = 1.0
 """A kill -9 loses no more than the lines of so many seconds."""
@@ -74,10 +75,20 @@ class Files:
         interval: Seconds after which a segment is finished.
         size: Bytes of file after which it is finished sooner; None for never.
         journal: Told of each capture file.
+        classify: The source's.
     """
 
-    def __init__(self, directory: Path, program: str, interval: float, size: int | None, journal: Record) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        program: str,
+        interval: float,
+        size: int | None,
+        journal: Record,
+        classify: Classify,
+    ) -> None:
         self._directory = directory
+        self._classify = classify
         self._program = program
         self._interval = interval
         self._size = size
@@ -86,8 +97,16 @@ class Files:
         self._begun = self._flushed = self._synced = self._looked = 0.0
         self.unflushed_since: float | None = None
         """When the first line arrived that is not flushed yet."""
+        self.durable: Position | None = None
+        """The position of the last line that a power cut leaves on the disk; None where no line had one yet."""
+        self._last: Position | None = None
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._duplicates = 0
+
+    @property
+    def unsynced(self) -> bool:
+        """Whether a power cut would take lines."""
+        return self._segment is not None and self._segment.unsynced
 
     @property
     def current(self) -> str | None:
@@ -112,6 +131,7 @@ class Files:
             if not self._segment.unsynced:
                 self._synced = now
         self._segment.write(lines)
+        self._last = lines[-1].position or self._last
         for line in lines:
             self._count(line.id)
         self.tick()
@@ -129,7 +149,7 @@ class Files:
             return self._interval
         if segment.unsynced and now - self._synced >= SYNC:
             segment.sync()
-            self.unflushed_since = None
+            self.unflushed_since, self.durable = None, self._last
         elif segment.unflushed and now - self._flushed >= FLUSH:
             segment.flush()
             self.unflushed_since = None
@@ -146,6 +166,7 @@ class Files:
         if self._segment is not None:
             finished = self._segment.finish()
             self._segment = self.unflushed_since = None
+            self.durable = self._last
             self._journal.write("rotate", **msgspec.structs.asdict(finished), duplicates=self._duplicates or None)
             self._duplicates = 0
 
@@ -158,7 +179,7 @@ class Files:
         segment.abandon()
         kept = 0
         if reading.is_regular(segment.path):
-            saved = salvage.salvage(segment.path)
+            saved = salvage.salvage(segment.path, self._classify)
             self._journal.write("salvage", segment=segment.path.name, **msgspec.structs.asdict(saved))
             kept = saved.posts if saved.first_id == segment.first_id else 0
         first, last = segment.span

@@ -57,6 +57,7 @@ class Disconnect(Entry, frozen=True, kw_only=True):
     reason: str
     planned: bool
     last_byte: clock.Time | None = None
+    unmatched: int | None = None
 
 
 class Stop(Entry, frozen=True, kw_only=True):
@@ -76,6 +77,7 @@ class Gap(Entry, frozen=True, kw_only=True):
     cause: str
     planned: bool
     backfill_minutes: int | None = None
+    recovered: bool | None = None
 
 
 class Rotate(Entry, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import time
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -38,6 +39,10 @@ class Status(msgspec.Struct, kw_only=True):
         rules_checked: When they were seen.
         rules_missing: Wanted rules that X did not hold then.
         rules_fault: Why the two differ or could not be compared, in X's own words where it refused a rule.
+        position: How far the stream has come in its source's sequence: all lines up to there are on the disk.
+        position_time: When the source sent what is there.
+        unmatched_today: Lines of the day `unmatched_on` that matched nothing, and were not kept.
+        unmatched_on: The day (UTC).
         account: An account that has lost the name under which it is followed, as last seen in a post.
         connected_since: When the present connection was made.
         last_byte: When anything last arrived, keep-alives included.
@@ -67,6 +72,10 @@ class Status(msgspec.Struct, kw_only=True):
     settings: str = ""
     credential: str = ""
     account: str = ""
+    position: str = ""
+    position_time: clock.Time | None = None
+    unmatched_today: int = 0
+    unmatched_on: date | None = None
     rules_wanted: str = ""
     rules_live: str = ""
     rules_checked: clock.Time | None = None

@@ -120,6 +120,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accounts: dict[str, str] = {}
 
     @property
+    def source(self) -> str:
+        """Where its posts come from."""
+        return "x"
+
+    @property
     def program(self) -> str:
         """The name of its supervisor program, and the first part of its files' names."""
         return program_name(self.kind, self.name)

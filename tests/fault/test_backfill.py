@@ -9,13 +9,13 @@ from tests.fault.world import Simulated, World
 
 PRETEND = """
 import datetime
-from sfm_stream.capture import connection
+from sfm_stream.sources.x import feed
 class Later:
     def __getattr__(self, name):
         return getattr(real, name)
     def now(self):
         return real.now() + datetime.timedelta(seconds={seconds})
-real, connection.clock = connection.clock, Later()
+real, feed.clock = feed.clock, Later()
 """
 """Lets the connection think that it is later, so that a gap seems to have lasted for minutes."""
 

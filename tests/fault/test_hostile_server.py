@@ -17,7 +17,7 @@ from tests.fault.world import World, until
 from tests.support.raw_server import CHUNKED, HEAD, Behaviour, Peer, X, chunk
 
 HURRY = (
-    "from sfm_stream.capture import backoff as b, exchange as e; b.SERVER_FIRST = 0.2; b.NETWORK_STEP = 0.05; "
+    "from sfm_stream.sources.x import backoff as b, exchange as e; b.SERVER_FIRST = 0.2; b.NETWORK_STEP = 0.05; "
     "e.SILENCE = 2.0"
 )
 POST = b'{"data":{"id":"17","text":"storm"}}'

@@ -21,7 +21,7 @@ from sfm_stream.record.journal import read
 from tests.fault.compare import Compared, capture_files, compare, kept_ids, nothing_missing, seconds
 from tests.fault.world import Simulated, World, until
 
-FREELY = "from sfm_stream.capture import backoff; backoff.CONNECTS = 1_000_000"
+FREELY = "from sfm_stream.sources.x import backoff; backoff.CONNECTS = 1_000_000"
 STREAMS = 4
 """Worlds at a time in the long runs."""
 

@@ -19,7 +19,7 @@ from tests.fault.world import Simulated, World, until
 STREAM = "/2/tweets/search/stream"
 RULES = "/2/tweets/search/stream/rules"
 SOON = (
-    "from sfm_stream.capture import backoff as b; b.SERVER_FIRST = 0.5; b.LIMIT_FIRST = 1.0; b.CAP_WAIT = 1.0; "
+    "from sfm_stream.sources.x import backoff as b; b.SERVER_FIRST = 0.5; b.LIMIT_FIRST = 1.0; b.CAP_WAIT = 1.0; "
     "b.CREDITS_WAIT = 1.0; b.SPEND_CAP_MAX = 1.0; b.CREDENTIAL_FIRST = b.CREDENTIAL_MAX = 0.5"
 )
 
@@ -67,7 +67,7 @@ def test_a_credential_that_has_worked_is_tried_again(world: World, status: int, 
 def test_a_credential_that_has_worked_is_given_up_after_hours(world: World) -> None:
     """In the end it is a wrong one, and the exit code says so."""
     world.order({"after": 20, "do": "close"}, {"do": "refuse", "status": 401, "times": 0})
-    running = world.start(patch=f"{SOON}; from sfm_stream.capture import connection as c; c.CREDENTIAL_PATIENCE = 2.0")
+    running = world.start(patch=f"{SOON}; from sfm_stream.sources.x import feed as c; c.CREDENTIAL_PATIENCE = 2.0")
     assert running.left() == 65
     assert len(world.events("connect")) == 1
     assert len(_attempts(world)) > 2

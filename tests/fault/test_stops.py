@@ -130,7 +130,7 @@ def test_a_stop_with_a_backlog_names_what_stayed_unread(world: World) -> None:
 def test_refused_connects_count_over_restarts(world: World) -> None:
     """X counts every try, granted or not; a program that is killed and started again does not begin anew."""
     world.order({"do": "refuse", "status": 503, "times": 0})
-    few = "from sfm_stream.capture import backoff as b; b.SERVER_FIRST = b.SERVER_MAX = 0.05; b.CONNECTS = 6"
+    few = "from sfm_stream.sources.x import backoff as b; b.SERVER_FIRST = b.SERVER_MAX = 0.05; b.CONNECTS = 6"
     for tries in (2, 4):
         running = world.start(patch=few)
         until(lambda least=tries: len(world.answers("GET", STREAM)) >= least, "tries of", world)
@@ -154,7 +154,7 @@ def test_somebody_elses_connection_of_the_same_second_is_left_alone(world: World
         # So quick that by its time alone it would be ours; else the test has nothing to say.
         if abs(seconds(theirs["connected_at"]) - seconds(connected["time"])) > 3:
             pytest.skip("the machine is too slow")
-        again = world.start(patch="from sfm_stream.capture import backoff as b; b.LIMIT_FIRST = 0.5")
+        again = world.start(patch="from sfm_stream.sources.x import backoff as b; b.LIMIT_FIRST = 0.5")
         world.waits("another program holds the slot")
         assert [each["id"] for each in world.connections()] == [theirs["id"]]
         assert world.answers("DELETE", "/2/connections") == []

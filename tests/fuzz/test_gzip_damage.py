@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sfm_stream.capture import check
 from sfm_stream.capture.salvage import salvage
 from sfm_stream.capture.segment import Line, Segment
+from sfm_stream.sources.x.envelope import classify
 from tests.fuzz.damage import HARM, Harm, first_difference, harmed
 
 PROGRAM = "twitterfilter-storms"
@@ -45,7 +46,7 @@ def killed(directory: Path, seed: int, batches: list[int], unflushed: int) -> tu
 def written(seed: int, batches: list[int], place: Path) -> list[bytes]:
     """The lines that `killed` wrote, in a segment that came to its end."""
     path, _ = killed(place, seed, [*batches, 1], 0)
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert saved.file is not None
     return gzip.decompress((place / saved.file).read_bytes()).splitlines()
 
@@ -69,7 +70,7 @@ def test_no_line_is_made_up_and_none_before_the_damage_is_lost(
     at = first_difference(whole, raw)
     sound = max(count for end, count in flushes if at is None or end <= at)
     path.write_bytes(raw)
-    saved = salvage(path)
+    saved = salvage(path, classify)
     kept = gzip.decompress((place / saved.file).read_bytes()).splitlines() if saved.file else []
     assert kept == lines[:sound]
     assert saved.posts == sound
@@ -93,7 +94,7 @@ def test_a_damaged_check_makes_up_nothing_and_loses_nothing(
     for harm in harms:
         harmed_proof = harmed(harmed_proof, harm)
     proof.write_bytes(harmed_proof)
-    saved = salvage(path)
+    saved = salvage(path, classify)
     kept = gzip.decompress((place / saved.file).read_bytes()).splitlines() if saved.file else []
     assert kept == lines[: len(kept)]
     if len(kept) < sum(batches):

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from sfm_stream.sources.x.accounts import MOST, AccountWatch, find_ids
-from sfm_stream.sources.x.client import Dropped, Refused
 from sfm_stream.cli import cli
 from sfm_stream.errors import ConfigError
-from sfm_stream.sources.x.rules.accounts import by_id, names
-from sfm_stream.sources.x.rules.compiler import compile_rules
 from sfm_stream.settings.config import read_stream
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.accounts import MOST, AccountWatch, find_ids
+from sfm_stream.sources.x.client import Dropped, Refused
+from sfm_stream.sources.x.rules.accounts import by_id, names
+from sfm_stream.sources.x.rules.compiler import compile_rules
 from tests.unit.rules_server import App, serving
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.capture.backoff import CAP_WAIT, CONNECTS, STEADY, WINDOW, Backoff
+from sfm_stream.sources.x.backoff import CAP_WAIT, CONNECTS, STEADY, WINDOW, Backoff
 from sfm_stream.sources.x.refusals import Kind, Refusal
 
 XS_LIMIT = 50

@@ -25,6 +25,7 @@ from zlib_ng import zlib_ng
 from sfm_stream.capture import check
 from sfm_stream.capture.salvage import examine, finished, leftovers, salvage
 from sfm_stream.capture.segment import Line, Segment
+from sfm_stream.sources.x.envelope import classify
 from tests.support.passable import passable
 
 PROGRAM = "twitterfilter-storms"
@@ -90,7 +91,7 @@ def test_all_that_is_certain_is_kept_wherever_the_segment_ends(
     sound = sound_lines(path, at)
     harmed = damaged(raw, at, kind, noise)
     path.write_bytes(harmed)
-    saved = salvage(path)
+    saved = salvage(path, classify)
     kept = text_of(directory / saved.file) if saved.file else []
     assert kept == lines[: len(kept)]
     assert sound <= len(kept) <= sound + 1, "a byte of the last flush may be the same by accident"
@@ -117,7 +118,7 @@ def test_no_altered_line_is_kept_whatever_bytes_are_altered(
     first = next((n for n, (new, old) in enumerate(zip(raw, whole, strict=True)) if new != old), None)
     sound = sound_lines(path, len(raw) if first is None else first)
     path.write_bytes(raw)
-    saved = salvage(path)
+    saved = salvage(path, classify)
     kept = text_of(directory / saved.file) if saved.file else []
     assert kept == lines[:sound]
     if first is None:
@@ -138,7 +139,7 @@ def test_the_lines_of_a_damaged_part_are_counted_as_far_as_they_can_be_read(tmp_
         segment.flush()
     raw = segment.path.read_bytes()
     segment.path.write_bytes(raw.replace(b'"6","text":"storm"', b'"6","text":"sworn"'))
-    saved = salvage(segment.path)
+    saved = salvage(segment.path, classify)
     assert (saved.posts, saved.last_id, saved.aside_lines) == (6, "5", 4)
     assert saved.aside_since == datetime.fromtimestamp(1006, UTC)
     assert saved.file is not None
@@ -164,7 +165,7 @@ def test_a_damaged_check_keeps_what_it_vouches_for_and_the_rest_aside(tmp_path: 
         proof.unlink()
         proof.mkdir()
     sound = 7 if harm in {"cut", "flipped"} else 0
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert saved.posts == sound
     assert saved.aside is not None
     assert (tmp_path / saved.aside).read_bytes() == segment
@@ -178,11 +179,11 @@ def test_a_segment_of_a_release_without_checks_is_trusted_as_far_as_nothing_spea
     check.path_of(path).unlink()
     raw = path.read_bytes()
     path.write_bytes(raw[:-3])
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert saved.posts == saved.unchecked
     assert saved.posts >= ALL - 1
     path.write_bytes(raw[: len(raw) // 2] + bytes(byte ^ 255 for byte in raw[len(raw) // 2 :]))
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert (saved.file, saved.posts, saved.unchecked) == (None, 0, None)
     assert saved.aside is not None
 
@@ -197,7 +198,7 @@ def test_each_offset_of_a_segment_yields_what_was_flushed_up_to_there(tmp_path: 
         check.path_of(path).write_bytes(proof)
         path_lines = sound_lines(path, at)
         ends = [0, *(flush.end for flush in check.read(path) or () if flush.end <= at)]
-        saved = salvage(path)
+        saved = salvage(path, classify)
         assert saved.torn_bytes == at - ends[-1]
         assert saved.posts == path_lines
         if path_lines:
@@ -214,7 +215,7 @@ def test_a_salvaged_file_is_as_told(tmp_path: Path) -> None:
     lines = posts(2)
     path, _ = crashed(tmp_path, lines)
     os.utime(path, (1_000_000_000, 1_000_000_000))
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert saved.file == path.name.removesuffix(".part")
     file = tmp_path / saved.file
     content = file.read_bytes()
@@ -233,7 +234,7 @@ def test_a_torn_line_is_dropped_and_counted(tmp_path: Path) -> None:
     segment._take(segment._deflate.compress(b'{"data":{"id":"3"'))
     segment.unflushed = True
     segment.sync()
-    saved = salvage(segment.path)
+    saved = salvage(segment.path, classify)
     assert (saved.posts, saved.torn_bytes, saved.last_id) == (2, 17, "2")
 
 
@@ -241,7 +242,7 @@ def test_one_long_line_over_many_reads_is_kept(tmp_path: Path) -> None:
     """A post may be larger than what is read at a time, compressed as well."""
     lines = [b'{"data":{"id":"1","text":"%s"}}' % os.urandom(1_000_000).hex().encode(), b'{"data":{"id":"2"}}']
     path, _ = crashed(tmp_path, lines, synced=1)
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert saved.file is not None
     assert text_of(tmp_path / saved.file) == lines
 
@@ -250,7 +251,7 @@ def test_a_segment_without_a_complete_line_leaves_no_file(tmp_path: Path) -> Non
     """An empty file, or one with the header alone, is removed."""
     path = tmp_path / f"{PROGRAM}-2026-11-24T20-15-00Z.jsonl.gz.part"
     path.touch()
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert (saved.file, saved.posts, saved.sha256) == (None, 0, None)
     assert list(tmp_path.iterdir()) == []
 
@@ -262,7 +263,7 @@ def test_a_finished_segment_that_was_not_renamed_is_kept_whole(tmp_path: Path) -
     segment.write([Line(raw, 0, "") for raw in lines])
     file = tmp_path / segment.finish().file
     part = file.rename(file.with_name(file.name + ".part"))
-    saved = salvage(part)
+    saved = salvage(part, classify)
     assert saved.file == file.name
     assert text_of(file) == lines
     assert saved.torn_bytes == 0
@@ -273,7 +274,7 @@ def test_a_capture_file_is_never_written_over(tmp_path: Path) -> None:
     path, _ = crashed(tmp_path, posts(4))
     taken = path.with_name(path.name.removesuffix(".part"))
     taken.write_bytes(b"somebody's")
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert saved.file not in (None, taken.name)
     assert taken.read_bytes() == b"somebody's"
 
@@ -300,10 +301,10 @@ def test_leftovers_are_this_programs_segments_oldest_first(tmp_path: Path) -> No
 def test_a_capture_file_can_be_examined_as_if_it_were_salvaged(tmp_path: Path) -> None:
     """The same is told of it, and it stays as it is; so a file that a kill kept out of the journal gets into it."""
     path, _ = crashed(tmp_path, posts(2))
-    saved = salvage(path)
+    saved = salvage(path, classify)
     assert saved.file is not None
     content = (tmp_path / saved.file).read_bytes()
-    assert examine(tmp_path / saved.file) == saved
+    assert examine(tmp_path / saved.file, classify) == saved
     assert (tmp_path / saved.file).read_bytes() == content
 
 
@@ -324,6 +325,7 @@ import _strptime, os, signal, sys  # all that is imported later, too: the interp
 from pathlib import Path
 
 from sfm_stream.capture.salvage import salvage
+from sfm_stream.sources.x.envelope import classify
 
 if os.geteuid() == 0:
     os.setgroups([])
@@ -344,7 +346,7 @@ def kill_at(event, arguments):
 
 
 sys.addaudithook(kill_at)
-salvage(path)
+salvage(path, classify)
 print("done")
 """
 
@@ -386,7 +388,9 @@ def test_killed_at_any_step_and_run_again_it_loses_nothing(place: Path, harm: bo
         assert text_of(file) == lines[: SYNCED if harm else ALL]
         assert [each.name for each in aside] == [f"{file.name}.damaged"] * harm
         assert file.stat().st_mtime == 1_000_000_000, "since when lines are lost is still known"
-        assert examine(file).aside == (aside[0].name if harm else None), "told also where a kill came before the entry"
+        assert examine(file, classify).aside == (aside[0].name if harm else None), (
+            "told also where a kill came before the entry"
+        )
         for each in (file, *aside):
             each.unlink()
     assert step > 5

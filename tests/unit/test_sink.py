@@ -17,6 +17,7 @@ import pytest
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.sink import FLUSH, LOOK, RECENT, Files, Printed
 from sfm_stream.record.journal import Journal
+from sfm_stream.sources.x.envelope import classify
 from tests.support.journal import entries
 
 HOUR = 3600.0
@@ -30,7 +31,7 @@ class Place:
         self.data.mkdir()
 
     def files(self, interval: float = HOUR, size: int | None = None) -> Files:
-        return Files(self.data, "streamsample", interval, size, self.journal)
+        return Files(self.data, "streamsample", interval, size, self.journal, classify)
 
     def rotated(self) -> list[dict[str, Any]]:
         return entries(self.journal.path, "rotate")

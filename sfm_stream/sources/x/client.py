@@ -24,23 +24,27 @@ from requests.auth import AuthBase
 
 from sfm_stream import __version__
 from sfm_stream.settings.faults import Secret
+from sfm_stream.sources.base import Dropped as Dropped
+from sfm_stream.sources.base import Refused as AnyRefused
 from sfm_stream.sources.x.exchange import ANSWER_LIMIT, SILENCE, Exchange, content
-from sfm_stream.sources.x.exchange import Dropped as Dropped
 from sfm_stream.sources.x.exchange import End as End
-from sfm_stream.sources.x.refusals import Refusal, refusal
+from sfm_stream.sources.x.refusals import MONEY, Refusal, refusal
 
 LINE_LIMIT = 64 << 20
 """A longer line (bytes) is no post, and would fill the memory."""
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
+class Refused(AnyRefused):
     """X answered, and did not grant the request; `headers` and `body` are all that it said."""
 
     def __init__(self, refusal: Refusal, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
-        super().__init__(str(refusal))
+        super().__init__(str(refusal.kind), refusal.status, refusal.detail, changes_cause=refusal.kind in MONEY)
         self.refusal = refusal
         self.headers = headers or {}
         self.body = body
+
+    def __str__(self) -> str:
+        return str(self.refusal)
 
 
 class _Bearer(AuthBase):

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from sfm_stream.sources.base import Classified, LineKind
+
 
 class _Data(msgspec.Struct, frozen=True):
     id: str = ""
@@ -41,6 +43,14 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(Envelope)
+
+
+def classify(line: bytes) -> Classified:
+    """What a line is; X's streams have no positions, and an id tells a post from every other."""
+    found = look(line)
+    if found.data.id:
+        return Classified(LineKind.POST, found.data.id)
+    return Classified(LineKind.NOTICE if found.errors else LineKind.OTHER)
 
 
 def look(line: bytes) -> Envelope:

@@ -28,6 +28,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from sfm_stream.sources.base import Dropped
 from sfm_stream.sources.x.body import BodyError, inflated, unchunked
 
 CONNECT_TIMEOUT = 10.0
@@ -54,21 +55,6 @@ class End(StrEnum):
     NETWORK = "network error"
     ANNOUNCED = "ended by X, announced"
     UNUSABLE = "not a stream of X"
-
-
-class Dropped(Exception):  # noqa: N818 - nothing is at fault here
-    """A connection ended, or could not be made.
-
-    Attributes:
-        end: How.
-        detail: What the system said of it, in at most `REASON` characters.
-    """
-
-    def __init__(self, end: End, detail: str = "") -> None:
-        detail = " ".join(detail.split())[:REASON]
-        super().__init__(f"{end}: {detail}" if detail else str(end))
-        self.end = end
-        self.detail = detail
 
 
 class Exchange:

@@ -17,11 +17,11 @@ from datetime import datetime
 import msgspec
 
 from sfm_stream import clock
-from sfm_stream.capture.backoff import STEADY, Backoff
 from sfm_stream.errors import RulesRefusedError, StorageError
 from sfm_stream.record.journal import Record
 from sfm_stream.settings.model import Stream
 from sfm_stream.sources.x import api
+from sfm_stream.sources.x.backoff import STEADY, Backoff
 from sfm_stream.sources.x.client import Client, Dropped, End, Refused
 from sfm_stream.sources.x.refusals import Kind, Refusal, seconds_until
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules

@@ -1,0 +1,28 @@
+"""The sources by name. A source's modules are imported when it is first asked for: a capture loads its own alone."""
+
+from __future__ import annotations
+
+import importlib
+
+from sfm_stream.sources.base import Source
+
+DEFAULT = "x"
+"""The source of a filter that names none, as before there were others."""
+_MODULES = {
+    "x": "sfm_stream.sources.x.source",
+}
+
+
+def names() -> tuple[str, ...]:
+    """All sources, in order of their names."""
+    return tuple(sorted(_MODULES))
+
+
+def source(name: str) -> Source:
+    """The source of that name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    found: Source = importlib.import_module(_MODULES[name]).SOURCE
+    return found
