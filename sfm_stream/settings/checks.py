@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from sfm_stream.matching.expression import QueryError
 from sfm_stream.settings.faults import Fault, nearest, show
 from sfm_stream.settings.model import SAFE_NAME, Credential, Degrees, Fields, Rule, Stream
 from sfm_stream.settings.secrecy import is_hidden
@@ -17,7 +18,7 @@ from sfm_stream.sources.x import fields
 from sfm_stream.sources.x.rules import accounts, advice
 from sfm_stream.sources.x.rules.compiler import TooLongError, alternatives, compile_rule, is_account, readable
 from sfm_stream.sources.x.rules.operators import over_the_date_line
-from sfm_stream.sources.x.rules.query import QueryError, parse
+from sfm_stream.sources.x.rules.query import parse
 
 _PLACEHOLDER = re.compile(
     r"(?i)(change.?me|replace.?me|to.?do|xxx+|example|placeholder|(your|my|the)[-_ ].*|<.*>|\{\{.*|\.\.\.+)"

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from sfm_stream.matching.words import tokens
 from sfm_stream.settings.model import Degrees, Rule
 from sfm_stream.sources.x.rules.compiler import TooLongError, compile_rule
 from sfm_stream.sources.x.rules.match import compile_query, matches
-from sfm_stream.sources.x.rules.post_view import Post, tokens
+from sfm_stream.sources.x.rules.post_view import Post
 from sfm_stream.sources.x.rules.query import parse
 
 # --- What a filter means, told by a second, independent witness ------------------------------------------------------

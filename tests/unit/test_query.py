@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfm_stream.matching.expression import And, Not, Or, QueryError, Term
 from sfm_stream.sources.x.rules.operators import VALUES
-from sfm_stream.sources.x.rules.query import And, Not, Or, QueryError, Term, parse
+from sfm_stream.sources.x.rules.query import parse
 
 a, b, c = Term("word", "a"), Term("word", "b"), Term("word", "c")
 

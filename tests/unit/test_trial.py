@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sfm_stream.cli import cli
-from sfm_stream.sources.x.rules.query import QueryError
+from sfm_stream.matching.expression import QueryError
 from sfm_stream.sources.x.rules.trial import Trial, report, trial
 
 RULES = (("sfm:w:storm", "storm"), ("sfm:w:both", "flood"), ("sfm:w:both", "hail"))

@@ -9,10 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from sfm_stream.settings.faults import Fault, nearest, show
-from sfm_stream.settings.model import Rule
-from sfm_stream.sources.x.rules.compiler import alternatives, quote, readable
-from sfm_stream.sources.x.rules.letters import (
+from sfm_stream.matching.expression import QueryError, Term, cut, terms
+from sfm_stream.matching.letters import (
     HASH_SIGNS,
     LOST,
     QUOTES,
@@ -24,21 +22,12 @@ from sfm_stream.sources.x.rules.letters import (
     is_searchable,
     is_word,
 )
-from sfm_stream.sources.x.rules.operators import (
-    ENTERPRISE,
-    HAS,
-    IS,
-    LANGUAGES,
-    SEARCH_ONLY,
-    VALUES,
-    Box,
-    QueryError,
-    Term,
-    cut,
-    longest_side,
-)
-from sfm_stream.sources.x.rules.post_view import tokens
-from sfm_stream.sources.x.rules.query import parse, terms
+from sfm_stream.matching.words import tokens
+from sfm_stream.settings.faults import Fault, nearest, show
+from sfm_stream.settings.model import Rule
+from sfm_stream.sources.x.rules.compiler import alternatives, quote, readable
+from sfm_stream.sources.x.rules.operators import ENTERPRISE, HAS, IS, LANGUAGES, SEARCH_ONLY, VALUES, Box, longest_side
+from sfm_stream.sources.x.rules.query import parse
 
 LONGEST = 25
 """Miles: X's older documentation allows no longer side of a box, and no longer radius; today's is silent."""

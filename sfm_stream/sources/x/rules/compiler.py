@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from sfm_stream.matching.letters import QUOTES, is_hashtag, is_pictographs, is_searchable, is_word, visible
 from sfm_stream.settings.model import Rule, Stream
-from sfm_stream.sources.x.rules.letters import QUOTES, is_hashtag, is_pictographs, is_searchable, is_word, visible
 from sfm_stream.sources.x.rules.operators import degrees
 
 TAG_PREFIX = "sfm:"

@@ -16,9 +16,10 @@ import math
 import zlib
 from collections.abc import Callable, Iterable
 
-from sfm_stream.sources.x.rules.letters import fold
-from sfm_stream.sources.x.rules.post_view import SEAM, Json, Post, either, tokens
-from sfm_stream.sources.x.rules.query import And, Not, Or, Query, Term, terms
+from sfm_stream.matching.expression import And, Not, Or, Query, Term, terms
+from sfm_stream.matching.letters import fold
+from sfm_stream.matching.words import SEAM, tokens
+from sfm_stream.sources.x.rules.post_view import Json, Post, either
 
 Test = Callable[[Post], bool]
 """A rule made ready: whether a post matches it."""

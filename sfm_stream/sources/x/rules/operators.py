@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 
-import msgspec
+from sfm_stream.matching.expression import QueryError, Term, cut
 
 HAS = ("cashtags", "geo", "hashtags", "images", "links", "media", "mentions", "video_link", "videos")
 IS = ("nullcast", "quote", "reply", "retweet", "verified")
@@ -52,31 +52,6 @@ _NUMBER = r"[-+]?\d{1,3}(?:\.\d{1,15})?"
 
 Box = tuple[float, float, float, float]
 """West, south, east, north, in degrees."""
-
-
-class QueryError(ValueError):
-    """A text that X would not take; the message says what to do about it."""
-
-
-class Term(msgspec.Struct, frozen=True):
-    """One operator and its value.
-
-    Attributes:
-        operator: ``word``, ``phrase``, ``near``, ``#``, ``@``, ``$``, or an operator's name without its colon.
-        value: What stands after it, without quotes and brackets.
-        numbers: Of ``near``: (distance in words,); of ``sample``: (percent,); of ``point_radius``: (longitude,
-            latitude, miles); of ``bounding_box``: (west, south, east, north) in degrees; of the ``_count`` and
-            ``min_`` operators: (least, most).
-    """
-
-    operator: str
-    value: str
-    numbers: tuple[float, ...] = ()
-
-
-def cut(text: str) -> str:
-    """A text as a message shows it."""
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _any(name: str, value: str) -> Term:

@@ -8,43 +8,16 @@ judges the language alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import msgspec
-
-from sfm_stream.sources.x.rules.letters import AT_SIGNS, HASH_SIGNS, QUOTES, is_hashtag, is_searchable
-from sfm_stream.sources.x.rules.operators import QueryError, Term, cut, read_value
+from sfm_stream.matching.expression import And, Not, Or, Query, QueryError, Term, cut, structure, terms
+from sfm_stream.matching.letters import AT_SIGNS, HASH_SIGNS, QUOTES, is_hashtag, is_searchable
+from sfm_stream.sources.x.rules.operators import read_value
 
 __all__ = ["And", "Not", "Or", "Query", "QueryError", "Term", "parse", "terms"]
-
-DEPTH = 100
-"""Groups may stand in groups this deep; no rule that fits X's length has a use for more."""
-
-
-class Not(msgspec.Struct, frozen=True):
-    """Whatever the term does not match."""
-
-    term: Term
-
-
-class And(msgspec.Struct, frozen=True):
-    """What all of the parts match."""
-
-    parts: tuple[Query, ...]
-
-
-class Or(msgspec.Struct, frozen=True):
-    """What any of the parts matches."""
-
-    parts: tuple[Query, ...]
-
-
-Query = And | Or | Not | Term
 
 _NEEDS_COMPANY = frozenset({"embedding_threshold", "has", "is", "lang", "sample"})
 _NEVER_NEGATED = frozenset({"embedding", "sample"})
 
-_TOKEN = re.compile(r"""(?P<blank>\s+)|(?P<sign>[()])|(?P<minus>-)|(?P<quote>")|(?P<bare>[^\s()"]+)""")
 _OPERATOR = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _PHRASE = re.compile(r'"([^"]*)"(?:~(\d{1,3}))?', re.ASCII)
 _MENTION = re.compile(rf"[{AT_SIGNS}]\w{{1,20}}", re.ASCII)
@@ -57,61 +30,13 @@ def parse(text: str) -> Query:
     Raises:
         QueryError: X would refuse it: of any text, this is the only error.
     """
-    query = _structure(text)
+    query = structure(text, _Language())
     if not _stands_alone(query):
         raise QueryError(
             "has:, is:, lang:, sample:, embedding_threshold: and what is negated cannot stand alone: "
             "put a word, a phrase or another operator beside them, in every alternative"
         )
     return query
-
-
-def terms(query: Query) -> Iterator[Term]:
-    """All terms of a rule, also those that are negated, in order."""
-    match query:
-        case Term():
-            yield query
-        case Not(term=term):
-            yield term
-        case And(parts=parts) | Or(parts=parts):
-            for part in parts:
-                yield from terms(part)
-
-
-def _structure(text: str) -> Query:
-    """Builds the tree with a stack of its own: a group is a list of alternatives, each a list of parts."""
-    stack: list[list[list[Query]]] = [[[]]]
-    for item in _items(text):
-        match item:
-            case "(":
-                stack.append([[]])
-                if len(stack) > DEPTH:
-                    raise QueryError(f"groups stand more than {DEPTH} deep: take some parentheses away")
-            case ")":
-                if len(stack) == 1:
-                    raise QueryError("an opening ( is missing, or this ) is one too many")
-                group = _close(stack.pop())
-                stack[-1][-1].append(group)
-            case "OR":
-                if not stack[-1][-1]:
-                    raise QueryError("OR needs something before it and after it")
-                stack[-1].append([])
-            case Term() | Not():
-                stack[-1][-1].append(item)
-    if len(stack) > 1:
-        raise QueryError("a closing ) is missing")
-    if stack == [[[]]]:
-        raise QueryError("it is empty: give a word, a phrase or an operator")
-    return _close(stack[0])
-
-
-def _close(alternatives: list[list[Query]]) -> Query:
-    if not alternatives[-1]:
-        raise QueryError(
-            "OR needs something before it and after it" if alternatives[1:] else "a group () must hold something"
-        )
-    parts = tuple(part[0] if len(part) == 1 else And(tuple(part)) for part in alternatives)
-    return parts[0] if len(parts) == 1 else Or(parts)
 
 
 def _stands_alone(query: Query) -> bool:
@@ -125,41 +50,6 @@ def _stands_alone(query: Query) -> bool:
             return any(map(_stands_alone, parts))
         case Or(parts=parts):
             return all(map(_stands_alone, parts))
-
-
-def _items(text: str) -> Iterator[str | Term | Not]:
-    """The pieces of a rule: ``(``, ``)``, ``OR``, terms and negated terms."""
-    position, negated = 0, False
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        assert match is not None, "the last alternative takes any character left"  # noqa: S101
-        kind = match.lastgroup
-        if negated and kind in {"blank", "minus"}:
-            raise QueryError("a - must stand right before the one thing that it negates")
-        if kind == "blank":
-            position = match.end()
-        elif kind == "minus":
-            negated, position = True, match.end()
-        elif kind == "sign":
-            if negated:
-                raise QueryError("no negated groups: write -a -b")
-            yield match[0]
-            position = match.end()
-        elif match[0] == "OR":
-            if negated:
-                raise QueryError("a - must stand right before the one thing that it negates")
-            yield "OR"
-            position = match.end()
-        else:
-            term, position = _phrase(text, position) if kind == "quote" else _bare(text, position, match[0])
-            if term == Term("is", "nullcast") and not negated:
-                raise QueryError("is:nullcast can only be negated: write -is:nullcast")
-            if term.operator in _NEVER_NEGATED and negated:
-                raise QueryError(f"{term.operator}: cannot be negated")
-            yield Not(term) if negated else term
-            negated = False
-    if negated:
-        raise QueryError("a - must stand right before the one thing that it negates")
 
 
 def _phrase(text: str, position: int) -> tuple[Term, int]:
@@ -225,3 +115,22 @@ def _tag(run: str) -> Term:
     if not fits:
         raise QueryError(f'{cut(run)} is no tag like {example}: write "{cut(run)}" to look for the text')
     return Term(kind, run[1:])
+
+
+class _Language:
+    """See `sfm_stream.matching.expression.Language`."""
+
+    def phrase(self, text: str, position: int) -> tuple[Term, int]:
+        """A phrase, or words near each other."""
+        return _phrase(text, position)
+
+    def bare(self, text: str, position: int, run: str) -> tuple[Term, int]:
+        """A word, a tag or an operator."""
+        return _bare(text, position, run)
+
+    def check_negation(self, term: Term, *, negated: bool) -> None:
+        """What X takes only with a - before it, and what never."""
+        if term == Term("is", "nullcast") and not negated:
+            raise QueryError("is:nullcast can only be negated: write -is:nullcast")
+        if term.operator in _NEVER_NEGATED and negated:
+            raise QueryError(f"{term.operator}: cannot be negated")

@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 
+from sfm_stream.matching.expression import Query, cut, terms
+from sfm_stream.matching.letters import LOST
+from sfm_stream.matching.words import is_unspaced, tokens
 from sfm_stream.settings.model import Budget
-from sfm_stream.sources.x.rules.letters import LOST
 from sfm_stream.sources.x.rules.match import compile_query, unanswerable
-from sfm_stream.sources.x.rules.operators import cut
-from sfm_stream.sources.x.rules.post_view import Post, is_unspaced, tokens
-from sfm_stream.sources.x.rules.query import Query, parse, terms
+from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.query import parse
 
 _GZIP = b"\x1f\x8b"
 _DAY = 86400.0

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from sfm_stream.matching.expression import QueryError
 from sfm_stream.sources.x.rules.match import Test, compile_query
-from sfm_stream.sources.x.rules.query import QueryError, parse
+from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.simulator.generator import Draft
 from sfm_stream.sources.x.simulator.ids import Ids, stamp
 from sfm_stream.sources.x.simulator.problems import Json, duplicate_rule, invalid_rule
