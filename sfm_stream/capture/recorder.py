@@ -128,7 +128,7 @@ class Recorder:
         self._buffer = Buffer(signals.wake)
         self._messages = Messages()
         self._messages_told = 0
-        self._meter = Meter(self._state_dir / "budget" / f"{stream.credential}.json", stream.budget)
+        self._meter = Meter(self._state_dir / "budget" / f"{stream.purse}.json", stream.budget)
         self._live = status.Status(
             program=stream.program,
             pid=os.getpid(),

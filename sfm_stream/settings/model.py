@@ -77,47 +77,67 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     price: Annotated[float, msgspec.Meta(ge=0)] = 0.005
 
 
-class Stream(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings of one stream: all that its program needs besides the secret.
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The settings that a stream of any source has.
 
     Attributes:
-        kind: Which of X's two streams.
-        name: The filter's name, or ``streamsample``.
-        credential: Names the file with the secret.
+        name: The filter's name.
+        credential: Names the file with the secret; "" for a source that needs none.
         active: Whether a program runs for it.
-        rules: What to match (filterstream only).
-        fields: What to ask for with each post.
-        api_url: Where X answers.
         data_dir: Where segments and capture files go.
         state_dir: Where journal, lock and live status go.
         save_interval: Seconds after which a segment is finished.
         save_bytes: Compressed size after which it is finished sooner; None for never.
         min_free: Free space that the data directory's filesystem must keep, like ``1G`` or ``5%``.
-        budget: What the credential may consume.
-        backfill_minutes: The most that X recovers after a gap for this account; 0 where it is not entitled to any.
-        rule_length: The longest rule that X takes of this app, in characters.
-        rule_count: The most rules that X takes of this app.
-        accounts: The ids of accounts followed by name, as a deployment had X resolve them: the name without @ and in
-            small letters, and the id.
+        budget: What the credential, or the stream where it has none, may consume.
+        accounts: The ids of accounts followed by name, as the source resolved them: the name without @ and in small
+            letters, and the id.
     """
 
-    kind: Kind
     name: str
-    credential: str
+    credential: str = ""
     active: bool = True
-    rules: tuple[Rule, ...] = ()
-    fields: Fields = Fields()
-    api_url: str = API_URL
     data_dir: str = "/var/lib/sfm/data"
     state_dir: str = "/var/lib/sfm/state"
     save_interval: Seconds = 900.0
     save_bytes: Positive | None = None
     min_free: str = "1G"
     budget: Budget = Budget()
+    accounts: dict[str, str] = {}
+
+    @property
+    def purse(self) -> str:
+        """Under which name what it consumes is counted: that of its credential, or its own."""
+        return self.credential or self.program
+
+    @property
+    def program(self) -> str:
+        """The name of its supervisor program, and the first part of its files' names."""
+        raise NotImplementedError
+
+
+class Stream(StreamSettings, frozen=True, kw_only=True, omit_defaults=True):
+    """The settings of one of X's streams: all that its program needs besides the secret.
+
+    Attributes:
+        kind: Which of X's two streams.
+        credential: Names the file with the secret.
+        rules: What to match (filterstream only).
+        fields: What to ask for with each post.
+        api_url: Where X answers.
+        backfill_minutes: The most that X recovers after a gap for this account; 0 where it is not entitled to any.
+        rule_length: The longest rule that X takes of this app, in characters.
+        rule_count: The most rules that X takes of this app.
+    """
+
+    kind: Kind
+    credential: str
+    rules: tuple[Rule, ...] = ()
+    fields: Fields = Fields()
+    api_url: str = API_URL
     backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     rule_length: Positive = 1024
     rule_count: Positive = 1000
-    accounts: dict[str, str] = {}
 
     @property
     def source(self) -> str:
