@@ -105,7 +105,7 @@ def test_kill_9_while_files_rotate_leaves_only_whole_files(
 
 def test_sigterm_while_files_rotate_loses_nothing(world: World) -> None:
     """Five files a second, and a stop amid them."""
-    _end_at_random(world, signal.SIGTERM, 4, 8, "--interval", "0.2")
+    _end_at_random(world, signal.SIGTERM, 8, 8, "--interval", "0.2")
     nothing_missing(world)
     assert len(capture_files(world)) > 4
 

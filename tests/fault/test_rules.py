@@ -15,7 +15,7 @@ import pytest
 from tests.fault.compare import compare, nothing_missing, seconds
 from tests.fault.world import Simulated, World, until
 
-OFTEN = "from sfm_stream.capture import rule_keeper; rule_keeper.CHECK = 0.3"
+OFTEN = "from sfm_stream.sources.x import rule_keeper; rule_keeper.CHECK = 0.3"
 THIRD_LOOK_FAILS = """
 looks, plan = [], rule_keeper.plan
 def broken(*arguments):
@@ -327,7 +327,7 @@ def test_a_refusal_of_rules_that_passes_by_itself_ends_nothing(world: World, ans
 def test_the_death_of_the_watch_over_the_rules_is_the_programs_own(world: World) -> None:
     """A program whose rules nobody looks at any more does not go on as if all were well: supervisor starts it again."""
     running = world.start(
-        patch="from sfm_stream.capture import rule_keeper as k; k.RuleKeeper.watch = lambda self: 1 / 0"
+        patch="from sfm_stream.sources.x import rule_keeper as k; k.RuleKeeper.watch = lambda self: 1 / 0"
     )
     assert running.left() == 1
     assert "ZeroDivisionError" in running.log

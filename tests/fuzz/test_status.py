@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sfm_stream.commands.status import status as command
 from sfm_stream.reading import UnreadableError
-from sfm_stream.record import past, status
+from sfm_stream.record import last_run, status
 from sfm_stream.settings.model import Rule, Stream
 from tests.fuzz.damage import HARM, Harm, harmed
 
@@ -48,7 +48,7 @@ def looked_at(place: Path) -> None:
         done = CliRunner().invoke(command, arguments)
         assert getattr(done.exception, "exit_code", None) == 3, done.exception
         assert "twitterfilter-votes" in done.output
-    past.read(place / "state", STREAM.program)
+    last_run.read(place / "state", STREAM.program)
 
 
 def read(place: Path) -> status.Status | None:

@@ -176,7 +176,8 @@ def replace_lock(program: Program) -> None:
 
 
 def remove_state(program: Program) -> None:
-    shutil.rmtree(program.folder / "state")
+    # Renamed first: the program would put files into what is being emptied.
+    shutil.rmtree((program.folder / "state").rename(program.folder / "gone"))
 
 
 @pytest.mark.parametrize("harm", [remove_lock, replace_lock, remove_state])
@@ -217,7 +218,7 @@ def test_a_data_directory_that_is_removed_ends_the_program_with_words(program: P
     """No directory of the host is made by a capture: exit 73, the loss journaled, one line."""
     program.start()
     captured(program)
-    shutil.rmtree(program.folder / "data")
+    shutil.rmtree((program.folder / "data").rename(program.folder / "gone"))
     assert program.wait() == 73
     assert "Traceback" not in program.said()
     assert [entry["posts"] > 0 for entry in program.journal("lost")] == [True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from sfm_stream.capture.answers import MONEY
+from sfm_stream.sources.x.refusals import MONEY
 
 MODULE = Path(__file__).resolve().parents[2] / "roles/sfm_streams/library/sfm_programs.py"
 
