@@ -318,7 +318,7 @@ class Connection(threading.Thread):
     def _after_end(self, opened: float) -> float:
         """The connection ended because we ended it: asked to, or since the service said that it would."""
         if self._feed.announced is not None:
-            return self._after_drop(Dropped("ended by X, announced", self._feed.announced), opened)
+            return self._after_drop(Dropped(f"ended by {self._feed.title}, announced", self._feed.announced), opened)
         hold = self._hold
         if self._stopping or hold is None:
             self._disconnected("stopped", planned=True)

@@ -161,9 +161,9 @@ class Recorder:
             )
             if self._save:
                 before = self._prepare_files(before)
-            feed = self._feed = self._source.feed(
-                self._stream, credential, Context(self._state_dir, self._journal, before, self._on_death)
-            )
+            state_dir = self._state_dir if self._save else None
+            context = Context(state_dir, self._journal, before, self._on_death)
+            feed = self._feed = self._source.feed(self._stream, credential, context)
             position = self._resume(feed)
             connection = Connection(
                 feed,

@@ -84,10 +84,9 @@ def tag(name: str) -> Test:
     return lambda post: wanted in post.view.tags
 
 
-def account(name: str) -> Test:
-    """Posts by an account and replies to it."""
-    wanted = fold(name.lstrip(AT_SIGNS))
-    return lambda post: wanted in post.view.author or wanted in post.view.to
+def author(name: str) -> Test:
+    """Posts by an account."""
+    return _in("author", name.lstrip(AT_SIGNS))
 
 
 def languages(codes: Iterable[str]) -> Test:

@@ -194,6 +194,9 @@ class Handlers(NamedTuple):
 class Feed(Protocol):
     """A stream's side of its source. The methods are called in the connection's thread, but for `update`."""
 
+    title: str
+    """The source, as people call it."""
+
     @property
     def remark(self) -> str:
         """What a person should know of the connection that stands, in words."""
@@ -271,13 +274,13 @@ class Context(NamedTuple):
     """What a feed is given of the program.
 
     Attributes:
-        state_dir: Where it may keep records of its own.
+        state_dir: Where it may keep records of its own; None where nothing is to be kept.
         journal: Told of what happens.
         last_run: What the last run of the program left.
         fail: Called with what no retry cures, from a thread of the feed's own.
     """
 
-    state_dir: Path
+    state_dir: Path | None
     journal: Record
     last_run: LastRun
     fail: Callable[[BaseException], None]

@@ -9,6 +9,7 @@ from sfm_stream.sources.base import Source
 DEFAULT = "x"
 """The source of a filter that names none, as before there were others."""
 _MODULES = {
+    "bluesky": "sfm_stream.sources.bluesky.source",
     "x": "sfm_stream.sources.x.source",
 }
 

@@ -8,7 +8,7 @@ capture files; it survives a kill of the program, and after a power cut the last
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+import threading
 from pathlib import Path
 
 from sfm_stream.errors import StorageError
@@ -17,7 +17,7 @@ _ANY = "SELECT 1 FROM held WHERE account = ? AND (record = ? OR ?) LIMIT 1"
 
 
 class Held:
-    """The index of one program. For one thread.
+    """The index of one program. Safe to use from several threads.
 
     Raises:
         StorageError: From any method, where the state directory cannot be written.
@@ -25,7 +25,8 @@ class Held:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pending: list[tuple[str, str]] = []
+        self._pending: dict[tuple[str, str], None] = {}
+        self._lock = threading.Lock()
         try:
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._database = self._opened()
@@ -34,38 +35,31 @@ class Held:
 
     def add(self, account: str, record: str) -> None:
         """A post by `account` was kept; `record` is ``<collection>/<rkey>``."""
-        self._pending.append((account, record))
+        with self._lock:
+            self._pending[account, record] = None
 
     def commit(self) -> None:
         """Gives what was added to the system, where a kill cannot reach it."""
-        if not self._pending:
-            return
-        try:
-            with self._database:
-                self._database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", self._pending)
-        except sqlite3.Error as error:
-            raise self._error(error) from error
-        self._pending.clear()
+        with self._lock:
+            if not self._pending:
+                return
+            try:
+                with self._database:
+                    self._database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", list(self._pending))
+            except sqlite3.Error as error:
+                raise self._error(error) from error
+            self._pending.clear()
 
     def holds(self, account: str, record: str = "") -> bool:
         """Whether that post, or without `record` any post of the account, was kept."""
-        if (account, record) in self._pending or (not record and any(each[0] == account for each in self._pending)):
-            return True
-        try:
-            found = self._database.execute(_ANY, (account, record, not record)).fetchone()
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        with self._lock:
+            if (account, record) in self._pending or (not record and any(each == account for each, _ in self._pending)):
+                return True
+            try:
+                found = self._database.execute(_ANY, (account, record, not record)).fetchone()
+            except sqlite3.Error as error:
+                raise self._error(error) from error
         return found is not None
-
-    def add_all(self, posts: Iterable[tuple[str, str]]) -> None:
-        """Adds many at once."""
-        self._pending.extend(posts)
-        self.commit()
-
-    def close(self) -> None:
-        """Commits, and closes the file."""
-        self.commit()
-        self._database.close()
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -90,3 +84,17 @@ class Held:
 
     def _error(self, error: Exception) -> StorageError:
         return StorageError(f"{self._path}: {getattr(error, 'strerror', None) or error}")
+
+
+class NothingHeld:
+    """For a stream that keeps nothing."""
+
+    def add(self, account: str, record: str) -> None:
+        """Forgets it."""
+
+    def commit(self) -> None:
+        """Has nothing to do."""
+
+    def holds(self, account: str, record: str = "") -> bool:  # noqa: ARG002
+        """Never."""
+        return False

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from sfm_stream.matching.letters import fold
 from sfm_stream.matching.view import View
 from sfm_stream.sources.bluesky.events import Event
 
@@ -43,7 +44,7 @@ def view(event: Event) -> View:
     reply = record.get("reply")
     return View(
         texts=tuple(filter(None, texts)),
-        tags=frozenset(tag.casefold() for tag in tags if tag),
+        tags=frozenset(fold(tag) for tag in tags if tag),
         mentions=frozenset(_text(each, "did") for each in features if each.get("$type") == f"{_FACET}mention"),
         links=tuple(dict.fromkeys(filter(None, links))),
         langs=frozenset(each.casefold() for each in _list(record, "langs") if isinstance(each, str)),

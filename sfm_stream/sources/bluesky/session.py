@@ -125,7 +125,7 @@ class Session:
         """When anything last arrived, in seconds since 1970; 0 before the connection stands."""
         self.torn_bytes = 0
         """Always 0: a frame comes whole, or is sent again."""
-        self._request = request
+        self.request = request
         self._on_open = on_open
         self._on_line = on_line
         self._tls = tls
@@ -143,8 +143,8 @@ class Session:
         try:
             self._connection = connection
             self.last_byte = time.time()
-            if self._request.by_message:
-                connection.send(self._request.hello)
+            if self.request.by_message:
+                connection.send(self.request.hello)
             self._on_open(dict(connection.response.headers.raw_items()) if connection.response else {})
             self._receive(connection)
         except ConnectionClosed as closed:
@@ -168,11 +168,11 @@ class Session:
         """Has nothing to do: the library's pings notice a dead connection."""
 
     def _connected(self) -> ClientConnection:
-        agent = f"sfm-stream/{__version__}" + (f" ({self._request.contact})" if self._request.contact else "")
+        agent = f"sfm-stream/{__version__}" + (f" ({self.request.contact})" if self.request.contact else "")
         try:
             return connect(
-                self._request.url,
-                ssl=self._tls if self._request.host.startswith("wss:") else None,
+                self.request.url,
+                ssl=self._tls if self.request.host.startswith("wss:") else None,
                 compression=None,
                 user_agent_header=agent,
                 open_timeout=OPEN_TIMEOUT,

@@ -63,6 +63,7 @@ class XFeed:
         last_run: LastRun,
         fail: Callable[[BaseException], None],
     ) -> None:
+        self.title = "X"
         self.announced: str | None = None
         self.passed = 0
         self._stream = stream

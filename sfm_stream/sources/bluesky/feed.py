@@ -1,0 +1,230 @@
+"""A stream's side of Bluesky: hosts in turn, cursors, what is kept, and the deletions of what was."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from sfm_stream import clock
+from sfm_stream.errors import ConfigError
+from sfm_stream.record.last_run import Outage
+from sfm_stream.record.status import Status
+from sfm_stream.sources.base import (
+    Classified,
+    Context,
+    Dropped,
+    Fate,
+    Handlers,
+    LineKind,
+    Position,
+    Refused,
+    Replay,
+    Retry,
+)
+from sfm_stream.sources.bluesky.events import Event, classified, microseconds, read
+from sfm_stream.sources.bluesky.held import Held, NothingHeld
+from sfm_stream.sources.bluesky.selection import Selection, dids
+from sfm_stream.sources.bluesky.session import CursorTooOldError, Request, Session
+from sfm_stream.sources.bluesky.settings import BlueskyStream
+from sfm_stream.sources.waits import Waits
+
+OVERLAP = timedelta(seconds=5)
+"""How far a time cursor goes back before the position: two hosts do not agree to the microsecond."""
+WINDOW = timedelta(hours=35)
+"""Hosts replay 36 hours by default."""
+MARGIN = timedelta(seconds=60)
+"""A first event so much later than the position means that a host has moved the cursor up: the network never pauses."""
+ATTEMPTS = 3
+"""Failures in a row after which the next host is tried."""
+
+log = logging.getLogger(__name__)
+
+
+class BlueskyFeed:
+    """See `sfm_stream.sources.base.Feed`."""
+
+    def __init__(self, stream: BlueskyStream, context: Context) -> None:
+        self.title = "Bluesky"
+        self.announced: str | None = None
+        self.passed = 0
+        self._stream = stream
+        self._context = context
+        self._selection = Selection(stream)
+        self._held: Held | NothingHeld = NothingHeld()
+        if context.state_dir is not None:
+            self._held = Held(context.state_dir / "held" / f"{stream.program}.sqlite")
+        self._waits = Waits()
+        self._host = 0
+        self._session: _Session | None = None
+        self._tls = ssl.create_default_context()
+
+    @property
+    def remark(self) -> str:
+        """The host."""
+        return self._session.request.host if self._session is not None else ""
+
+    def until_allowed(self, now: float) -> Retry:  # noqa: ARG002 - no limit of connects is documented
+        """At once."""
+        return Retry(0.0, "")
+
+    def prepare(self, by: str) -> None:
+        """Has nothing to see to: handles were resolved before."""
+
+    def session(self, handlers: Handlers, outage: Outage | None, position: Position | None) -> _Session:  # noqa: ARG002
+        """The next connection, to the host whose turn it is."""
+        self.announced = None
+        stream = self._stream
+        host = stream.hosts[self._host % len(stream.hosts)]
+        cursor, exact = _cursor(position, host, stream.wire)
+        request = Request(
+            host=host,
+            wire=stream.wire,
+            collections=stream.collections,
+            dids=dids(stream) if stream.follows_alone else (),
+            cursor=cursor,
+            contact=stream.contact,
+        )
+        self._session = _Session(request, handlers, self._tls, exact=exact)
+        return self._session
+
+    def opened(self, headers: Mapping[str, str]) -> dict[str, object]:  # noqa: ARG002
+        """Which host, and from where."""
+        request = self._request
+        return {"endpoint": "jetstream", "host": request.host, "cursor": request.cursor}
+
+    def gap(self) -> dict[str, object]:
+        """Nothing besides."""
+        return {}
+
+    def replay(self) -> Replay:
+        """A granted number of the host's own sequence is all; of a time the first event tells."""
+        return Replay.ALL if self._session is not None and self._session.exact else Replay.UNKNOWN
+
+    def covered_since(self, position: Position, first: datetime) -> datetime | None:
+        """An old cursor is moved up, without a word on the older wire."""
+        if position.time is None:
+            return first
+        if self._request.accounts_on_host and clock.now() - position.time < WINDOW and not self._moved:
+            return None  # a few accounts may say nothing for hours
+        return first if first - position.time > MARGIN else None
+
+    def take(self, line: bytes) -> tuple[Classified, Fate]:
+        """Keeps what matches, and deletions of what is held."""
+        event = read(line)
+        if event is None:
+            return Classified(LineKind.OTHER), Fate.MESSAGE
+        found = classified(event)
+        if event.seq:
+            found = found._replace(position=f"{event.seq} {self._request.host}")
+        if found.kind is LineKind.NOTICE:
+            if event.kind == "error":
+                self.announced = f"{event.status}: {event.message}"
+            return found, Fate.MESSAGE
+        if self._is_wanted(event, found.kind):
+            return found, Fate.KEEP
+        return found, Fate.UNMATCHED
+
+    def recover(self, line: bytes) -> None:
+        """The index of what is held may lack what was kept just before a kill."""
+        event = read(line)
+        if event is not None and classified(event).kind is LineKind.POST:
+            self._held.add(event.did, f"{event.collection}/{event.rkey}")
+
+    def ended(self) -> None:
+        """Nothing is to be done."""
+
+    def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
+        """At once where the host restarts; otherwise as `Waits` has it, and the next host after some failures."""
+        wait = self._waits.after_end(held)
+        if dropped.at_once:
+            return 0.0
+        self._turn()
+        return wait
+
+    def after_refusal(self, refused: Refused) -> Retry:
+        """A request that is wrong stays wrong; anything else passes."""
+        if refused.status == 400 and refused.reason == "InvalidRequest":
+            raise ConfigError(f"{self._request.host} does not take the request: {refused.detail}")
+        wait = self._waits.after_end(None, refused.retry_after)
+        self._turn()
+        return Retry(wait, str(refused))
+
+    def update(self, stream: BlueskyStream) -> None:
+        """Matches by other settings from now on; collections and accounts on the host wait for the next connection."""
+        self._stream, self._selection = stream, Selection(stream)
+
+    def tick(self) -> None:
+        """Keeps the index."""
+        self._held.commit()
+
+    def show(self, live: Status) -> None:
+        """Has nothing to add."""
+
+    @property
+    def _request(self) -> Request:
+        assert self._session is not None, "asked before the first connection"  # noqa: S101
+        return self._session.request
+
+    @property
+    def _moved(self) -> bool:
+        return self._session is not None and self._session.moved
+
+    def _is_wanted(self, event: Event, kind: LineKind) -> bool:
+        if event.kind == "account":
+            return self._stream.everything or self._held.holds(event.did)
+        if not self._selection.has_collection(event):
+            return False
+        if kind is LineKind.DELETE:
+            return self._stream.everything or self._held.holds(event.did, f"{event.collection}/{event.rkey}")
+        if self._stream.everything:
+            return True
+        if self._selection.matches(event):
+            self._held.add(event.did, f"{event.collection}/{event.rkey}")
+            return True
+        self.passed += 1
+        # A post that was edited and no longer matches is still the post that is held.
+        return event.operation == "update" and self._held.holds(event.did, f"{event.collection}/{event.rkey}")
+
+    def _turn(self) -> None:
+        if self._waits.failures % ATTEMPTS == 0:
+            self._host += 1
+
+
+class _Session(Session):
+    """A session that goes on from the oldest event where the host has none older."""
+
+    def __init__(self, request: Request, handlers: Handlers, tls: ssl.SSLContext, *, exact: bool) -> None:
+        super().__init__(request, handlers.on_open, handlers.on_line, tls)
+        self.exact = exact
+        self.moved = False
+        """Whether the host had nothing from the cursor on, so that another was asked for."""
+
+    def run(self) -> None:
+        """See `sfm_stream.sources.base.Session`."""
+        try:
+            super().run()
+        except CursorTooOldError as error:
+            log.error("%s has nothing left from the cursor %s on: %s", self.request.host, self.request.cursor, error)
+            self.moved, self.exact = True, False
+            self.request = msgspec.structs.replace(self.request, cursor=error.floor)
+            super().run()
+
+    def unread(self) -> int:
+        """Nothing that would not come again."""
+        return 0
+
+
+def _cursor(position: Position | None, host: str, wire: int) -> tuple[str | None, bool]:
+    """The cursor for a position, and whether it is one of the host's own sequence."""
+    if position is None:
+        return None, False
+    number, _, origin = position.text.partition(" ")
+    if wire == 2 and origin == host:
+        return number, True
+    if position.time is None:
+        return None, False
+    return str(microseconds(position.time - OVERLAP)), False
