@@ -27,12 +27,14 @@ from typing import Literal
 
 import msgspec
 
-from sfm_stream import names, places, reading
-from sfm_stream.archive import manifest, marker, recorded
+from sfm_stream import names, reading
+from sfm_stream.archive import manifest, recorded
 from sfm_stream.archive.filesystem import Filesystem, hash_file, same_content
 from sfm_stream.archive.open_files import Writers
 from sfm_stream.archive.placement import Loose, Place, day_of, place
+from sfm_stream.archive.recognise import recognise
 from sfm_stream.archive.tree import IRREGULAR, YEAR, Trouble, day_files, days, days_of, kind_of, lock, programs, scan
+from sfm_stream.archive.ways import Ways
 from sfm_stream.errors import StorageError
 from sfm_stream.table import printable
 
@@ -162,7 +164,7 @@ class Organizer:
         self._writers = Writers()
         self._first_pass = True
         self._told: set[str] = set()
-        self._usable: set[str] = set()
+        self._ways = {tree: Ways(tree) for tree in (self._tree, self._data)}
         self._shut: set[str] = set()
         self.outcome = Outcome(findings=[])
 
@@ -187,7 +189,7 @@ class Organizer:
         try:
             with self._locked():
                 if self._tree != self._data and self._state:
-                    self._recognise(Path(self._tree), self._state)
+                    recognise(self._tree, self._data, self._state, accept=self._new_archive, keep=not self._dry)
                 # A directory that changes while it is read may hide an entry, hence again until nothing is left to do.
                 while True:
                     before = self.outcome.moved + self.outcome.known
@@ -219,41 +221,6 @@ class Organizer:
         finally:
             for fd in held:
                 os.close(fd)
-
-    def _recognise(self, archive: Path, state_dir: Path) -> None:
-        """Sees that the archive directory is the one that it was before: a disk that is not mounted is no archive.
-
-        Raises:
-            StorageError: It is not.
-        """
-        try:
-            place = marker.look(archive, state_dir)
-        except reading.UnreadableError as error:
-            raise StorageError(f"{error}; move it away, and run again") from error
-        fault = place.fault
-        if place.state == "new" and not place.number and not self._holds_days(self._tree):
-            fault = self._sorted_before(state_dir)
-        if fault and not self._new_archive:
-            raise StorageError(f"{archive}: {fault} If it is to be the archive from now on: organizedata --new-archive")
-        if not self._dry and (place.state != "known" or fault):
-            marker.keep(place, state_dir)
-
-    def _holds_days(self, tree: str) -> bool:
-        return next(days(tree, lambda *_trouble: None), None) is not None
-
-    def _sorted_before(self, state_dir: Path) -> str:
-        """What shows that an empty archive was not so before: a finished file that is nowhere else."""
-        for program in places.programs(state_dir / "journal"):
-            for each in recorded.finished(state_dir, program):
-                capture = names.parse(each.file)
-                if capture and not any(
-                    os.path.lexists(f"{self._data}/{path}") for path in (each.file, f"{capture.folder}/{each.file}")
-                ):
-                    return (
-                        f"it is empty, though {each.file} was finished and is no longer in {self._data}. "
-                        f"Is its disk mounted?"
-                    )
-        return ""
 
     def _batches(self) -> Iterator[list[Loose]]:
         batch: list[Loose] = []
@@ -565,25 +532,11 @@ class Organizer:
         return False
 
     def _can_use(self, day: str, hours: set[str]) -> bool:
-        """Whether a day's directories and its manifest, as far as they are there, are such, and may be written to."""
-        for path in (*_way_to(day), *(f"{day}/{name}" for name in (*sorted(hours), manifest.NAME))):
-            whole = f"{self._tree}/{path}"
-            if whole in self._usable:
-                continue
-            try:
-                fault = _fault_of(whole, file=path.endswith(manifest.NAME), write=path.count("/") >= 3)
-            except FileNotFoundError:
-                if path.count("/") > 3:
-                    continue  # made in the day's directory, which was looked at
-                parent = whole.rpartition("/")[0]
-                if os.access(parent, os.W_OK | os.X_OK):
-                    return True
-                whole, fault = parent, "not writable for the user that sorts"
-            if fault:
-                self._block(whole, f"{fault}; files that belong there stay where they are")
-                return False
-            self._usable.add(whole)
-        return True
+        """Whether files can be sorted into a day; where not, it is told once why."""
+        found = self._ways[self._tree].obstacle(day, hours)
+        if found:
+            self._block(found[0], f"{found[1]}; files that belong there stay where they are")
+        return found is None
 
     def _count(self, step: _Step) -> None:
         source = f"{self._data}/{step.loose.name}"
@@ -633,29 +586,6 @@ class Organizer:
         if len(self.outcome.findings) < KEPT_FINDINGS:
             self.outcome.findings.append(Finding(kind, printable(file), detail))
         self._tell(f"{file}: {detail}", False)
-
-
-def _way_to(day: str) -> tuple[str, ...]:
-    """A day's directory and those above it, the program's first."""
-    parts = day.split("/")
-    return tuple("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-
-
-def _fault_of(path: str, *, file: bool, write: bool) -> str:
-    """Why a directory or manifest cannot be used to sort files; empty where it can.
-
-    Raises:
-        FileNotFoundError: It is not there, and can be made.
-    """
-    status = os.lstat(path)
-    mode = status.st_mode
-    if not (stat.S_ISREG(mode) if file else stat.S_ISDIR(mode)):
-        return IRREGULAR["link" if stat.S_ISLNK(mode) else "special" if file else "file"]
-    if os.geteuid() == 0 and status.st_uid != 0:
-        return "belongs to another user, in whose directories root does nothing"
-    if not os.access(path, os.R_OK | (0 if file else os.X_OK) | (os.W_OK if write else 0)):
-        return f"not readable and writable for the user that sorts (mode {stat.S_IMODE(mode):04o})"
-    return ""
 
 
 def _same(source: str, target: str) -> bool:
