@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,7 +16,7 @@ from sfm_stream.places import config_dir_option
 from sfm_stream.table import duration, json_option, json_text, printable, render
 
 if TYPE_CHECKING:
-    from sfm_stream.settings.model import Kind, Stream
+    from sfm_stream.settings.model import StreamSettings
 
 _ELSEWHERE = {
     "gaps": "sfm_stream.commands.gaps:gaps",
@@ -106,7 +105,11 @@ def filterstream(
     elif name is None:
         raise click.UsageError("Give the NAME of a filter; --list shows them all.")
     else:
-        _capture("filterstream", name, config_dir, save=save, data_dir=data_dir, interval=interval, verbose=verbose)
+        from sfm_stream.settings.config import find_filter
+
+        path = find_filter(config_dir, name)
+        arguments = f"filterstream {name}"
+        _capture(path, arguments, config_dir, save=save, data_dir=data_dir, interval=interval, verbose=verbose)
 
 
 @cli.command()
@@ -118,15 +121,10 @@ def streamsample(
     if listing:
         _list(config_dir)
     else:
-        _capture(
-            "streamsample",
-            "streamsample",
-            config_dir,
-            save=save,
-            data_dir=data_dir,
-            interval=interval,
-            verbose=verbose,
-        )
+        from sfm_stream.settings.config import stream_path
+
+        path = stream_path(config_dir, "streamsample")
+        _capture(path, "streamsample", config_dir, save=save, data_dir=data_dir, interval=interval, verbose=verbose)
 
 
 @cli.command()
@@ -159,11 +157,12 @@ def rules() -> None:
 @click.argument("name")
 @config_dir_option
 def rules_show(name: str, config_dir: Path) -> None:
-    """Print the rules that the filter NAME becomes at X."""
-    from sfm_stream.sources.x.rules.compiler import compile_rules
+    """Print what the filter NAME matches, as its source is asked for it."""
+    from sfm_stream.sources.registry import source
 
-    for rule in compile_rules(_read_stream("filterstream", name, config_dir)):
-        click.echo(f"{rule.tag}\t{len(rule.value)}\t{rule.value}")
+    stream = _read_filter(name, config_dir)
+    for tag, value in source(stream.source).rules(stream):
+        click.echo(f"{tag}\t{len(value)}\t{value}")
 
 
 @rules.command("test")
@@ -172,16 +171,15 @@ def rules_show(name: str, config_dir: Path) -> None:
     "--posts",
     required=True,
     type=click.File("rb"),
-    help="Recorded posts, one a line, as X streams them; - for standard input.",
+    help="Recorded lines, as the source streams them; - for standard input.",
 )
 @config_dir_option
 def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     """Show what the filter NAME would have matched among recorded posts, before paying for it."""
-    from sfm_stream.sources.x.rules.compiler import compile_rules
-    from sfm_stream.sources.x.rules.trial import report, trial
+    from sfm_stream.sources.registry import source
 
-    stream = _read_stream("filterstream", name, config_dir)
-    click.echo(report(trial(((rule.tag, rule.value) for rule in compile_rules(stream)), posts)))
+    stream = _read_filter(name, config_dir)
+    click.echo(source(stream.source).try_out(stream, posts))
 
 
 @rules.command("check")
@@ -195,7 +193,7 @@ def rules_check(name: str, config_dir: Path) -> None:
     from sfm_stream.sources.x.refusals import Kind
     from sfm_stream.sources.x.rule_check import check_rules
 
-    stream = _read_stream("filterstream", name, config_dir)
+    stream = _read_x_filter(name, config_dir, "rules check")
     credential = read_credential(credential_path(config_dir, stream.credential))
     try:
         judged = check_rules(stream, credential)
@@ -222,25 +220,23 @@ def rules_resolve(ask: bool, config_dir: Path) -> None:
     click.echo(json_text(resolve(declared, config_dir, ask=ask)))
 
 
-def _read_stream(kind: Kind, name: str, config_dir: Path) -> Stream:
-    from sfm_stream import reading
-    from sfm_stream.settings.config import read_stream, stream_path
-    from sfm_stream.settings.faults import nearest
+def _read_filter(name: str, config_dir: Path) -> StreamSettings:
+    from sfm_stream.settings.config import find_filter, read_stream
 
-    path = stream_path(config_dir, kind, name)
-    if not os.path.lexists(path):
-        there = [each.stem for each in reading.matching(path.parent, "*.json")]
-        if kind == "filterstream" and path.parent.is_dir():
-            prefix = path.stem.removesuffix(name)
-            known = [each.removeprefix(prefix) for each in there if each.startswith(prefix)]
-            fix = nearest(name, known) if known else "it has none"
-            raise UsageError(f"no filter {name!r} on this host; {fix}")
-    return read_stream(path)
+    return read_stream(find_filter(config_dir, name))
+
+
+def _read_x_filter(name: str, config_dir: Path, command: str) -> Any:  # noqa: ANN401 - a filter of one source
+    """A filter whose source judges rules by itself."""
+    stream = _read_filter(name, config_dir)
+    if not hasattr(stream, "rule_length"):
+        raise UsageError(f"{name} is a filter of {stream.source}, which holds no rules: {command} has nothing to ask")
+    return stream
 
 
 def _list(config_dir: Path) -> None:
     from sfm_stream.settings.config import Unusable, list_streams
-    from sfm_stream.sources.x.rules.compiler import compile_rules
+    from sfm_stream.sources.registry import source
 
     streams = list(list_streams(config_dir))
     rows = [
@@ -249,8 +245,8 @@ def _list(config_dir: Path) -> None:
         else (
             stream.program,
             "yes" if stream.active else "no",
-            stream.credential,
-            len(compile_rules(stream)) if stream.kind == "filterstream" else None,
+            stream.credential or None,
+            len(source(stream.source).rules(stream)) or None,
             duration(stream.save_interval),
         )
         for stream in streams
@@ -261,8 +257,8 @@ def _list(config_dir: Path) -> None:
 
 
 def _capture(
-    kind: Kind,
-    name: str,
+    path: Path,
+    arguments: str,
     config_dir: Path,
     *,
     save: bool,
@@ -276,14 +272,13 @@ def _capture(
 
     from sfm_stream.capture import recorder
     from sfm_stream.owner import become_owner, refuse_root
-    from sfm_stream.settings.config import credential_path, read_credential, read_environment, read_stream, stream_path
+    from sfm_stream.settings.config import credential_path, read_credential, read_environment, read_stream
     from sfm_stream.settings.environment import environment_path, take_up
 
     # A core dump would hold the credential, in a file that other people may be allowed to read.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path = stream_path(config_dir, kind, name)
 
-    def settings() -> Stream:
+    def settings() -> StreamSettings:
         """The settings as they are now, under the options of this command line; called again at SIGHUP."""
         stream = read_stream(path)
         return msgspec.structs.replace(
@@ -292,13 +287,11 @@ def _capture(
             save_interval=interval or stream.save_interval,
         )
 
-    stream = _read_stream(kind, name, config_dir)
-    credential = read_credential(credential_path(config_dir, stream.credential))
+    stream = read_stream(path)
+    credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
     take_up(read_environment(environment_path(config_dir)))
     if save:
-        refuse_root(
-            f"{' '.join(dict.fromkeys((kind, name)))} --save", Path(data_dir or stream.data_dir), Path(stream.state_dir)
-        )
+        refuse_root(f"{arguments} --save", Path(data_dir or stream.data_dir), Path(stream.state_dir))
     else:
         become_owner(Path(stream.state_dir))  # the budget's counters are kept there
     recorder.run(settings, credential, settings_path=path, save=save, verbose=verbose)

@@ -50,7 +50,8 @@ def reach_state(given: Path | None, config_dir: Path) -> Path:
         UsageError: As from `become_owner`.
     """
     from sfm_stream.owner import become_owner, require_directory
-    from sfm_stream.settings import faults, model  # noqa: F401 - for `program_named`, while they can be read
+    from sfm_stream.settings import faults  # noqa: F401 - for `program_named`, while they can be read
+    from sfm_stream.sources import registry  # noqa: F401 - likewise
 
     state = find_state_dir(given, config_dir)
     require_directory(state)
@@ -77,13 +78,14 @@ def program_named(name: str, folder: Path) -> str:
     """
     from sfm_stream.errors import UsageError
     from sfm_stream.settings.faults import nearest
-    from sfm_stream.settings.model import program_name
+    from sfm_stream.sources import registry
 
     known = programs(folder)
-    for program in (name, program_name("filterstream", name)):
+    for program in (name, *(registry.program(each, name) for each in registry.names())):
         if program in known:
             return program
-    names = [program.removeprefix(program_name("filterstream", "")) for program in known]
+    prefixes = [registry.program(each, "") for each in registry.names()]
+    names = [each.removeprefix(next((p for p in prefixes if each.startswith(p)), "")) for each in known]
     raise UsageError(f"no {folder.name} of {name!r} in {folder}; {nearest(name, names) if names else 'it holds none'}")
 
 

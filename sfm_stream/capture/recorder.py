@@ -40,7 +40,7 @@ from sfm_stream.owner import require_directory
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import history, journal, last_run, status
 from sfm_stream.record.connects import Connects
-from sfm_stream.settings.model import Budget, Credential, Stream
+from sfm_stream.settings.model import Budget, Credential, StreamSettings
 from sfm_stream.sources.base import Classified, Context, Feed, Position
 from sfm_stream.sources.registry import source
 from sfm_stream.supervised import STEADY, Supervision
@@ -61,7 +61,12 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    settings: Callable[[], Stream], credential: Credential, *, settings_path: Path, save: bool, verbose: bool
+    settings: Callable[[], StreamSettings],
+    credential: Credential | None,
+    *,
+    settings_path: Path,
+    save: bool,
+    verbose: bool,
 ) -> None:
     """Captures until a signal asks it to stop.
 
@@ -107,7 +112,7 @@ class Recorder:
 
     def __init__(
         self,
-        settings: Callable[[], Stream],
+        settings: Callable[[], StreamSettings],
         path: Path,
         *,
         save: bool,
@@ -147,7 +152,7 @@ class Recorder:
         self._lock: status.Lock | None = None
         self._failure: SfmError | None = None
 
-    def run(self, credential: Credential) -> None:
+    def run(self, credential: Credential | None) -> None:
         """Captures until a signal asks it to stop.
 
         Raises:
@@ -498,7 +503,7 @@ class Recorder:
             log.error("settings not taken up: %s", error)
             self._journal.write("settings", fault=str(error))
             return
-        if _besides_rules(stream) != _besides_rules(self._stream):
+        if self._source.fixed(stream) != self._source.fixed(self._stream):
             log.warning("settings besides the rules have changed, too: they are taken up at the next start")
         self._record_settings()
         log.info("settings read again")
@@ -542,10 +547,6 @@ class Recorder:
         self._live.state, self._live.detail, self._live.since = "stopped", reason, clock.now()
         self._live.connected_since = None
         self._write_status()
-
-
-def _besides_rules(stream: Stream) -> Stream:
-    return msgspec.structs.replace(stream, rules=(), accounts={})
 
 
 def _storage_error(error: OSError, directory: Path) -> StorageError:

@@ -15,12 +15,8 @@ from sfm_stream.places import config_dir_option, reach_state, state_dir_option
 if TYPE_CHECKING:
     from sfm_stream.record.status import Status
     from sfm_stream.settings.config import Unusable
-    from sfm_stream.settings.model import Stream
+    from sfm_stream.settings.model import StreamSettings
 
-SILENT = 30.0
-"""X sends something every 20 seconds: a connection from which nothing came for longer is in trouble."""
-RULES_SEEN = 900.0
-"""The rules at X are looked at every five minutes: not once in so many seconds is a finding."""
 _COLUMNS = ("PROGRAM", "STATE", "SINCE (UTC)", "LAST POST (UTC)", "TODAY", "MONTH", "COST", "FREE", "NOTE")
 
 
@@ -69,7 +65,7 @@ def status(as_json: bool, config_dir: Path, state_dir: Path | None) -> None:
         raise FindingsError("" if as_json else f"not well: {', '.join(ill)}")
 
 
-def _report(stream: Stream | Unusable, state_dir: Path) -> Report:
+def _report(stream: StreamSettings | Unusable, state_dir: Path) -> Report:
     """Looks at one stream; whatever is wrong with its files is a row of its own."""
     from sfm_stream.reading import UnreadableError
     from sfm_stream.record.status import is_alive, read
@@ -87,7 +83,7 @@ def _report(stream: Stream | Unusable, state_dir: Path) -> Report:
     return report(stream, live, clock.now(), alive=alive, fault=fault)
 
 
-def report(stream: Stream, live: Status | None, now: datetime, *, alive: bool, fault: str = "") -> Report:
+def report(stream: StreamSettings, live: Status | None, now: datetime, *, alive: bool, fault: str = "") -> Report:
     """Judges one stream by its settings and its last live status; `fault` says why that could not be read."""
     state, note, well = _judged(stream, live, now, alive=alive, fault=fault)
     note = "; ".join(filter(None, (note, _said(live, now))))
@@ -96,7 +92,11 @@ def report(stream: Stream, live: Status | None, now: datetime, *, alive: bool, f
     return Report(program=stream.program, active=stream.active, state=state, well=well, note=note, live=live)
 
 
-def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool, fault: str) -> tuple[str, str, bool]:
+def _judged(
+    stream: StreamSettings, live: Status | None, now: datetime, *, alive: bool, fault: str
+) -> tuple[str, str, bool]:
+    from sfm_stream.sources.registry import source
+
     if not stream.active:
         return ("inactive", "", True) if not alive else ("running", "it should not run: deploy again", False)
     if fault:
@@ -109,33 +109,12 @@ def _judged(stream: Stream, live: Status | None, now: datetime, *, alive: bool, 
         return "dead", "its process was killed, or the machine went down", False
     if live.state == "connected":
         silence = (now - live.last_byte).total_seconds() if live.last_byte else 0.0
-        if silence > SILENT:
+        if silence > source(stream.source).silence:
             return "silent", f"nothing has come for {table.duration(silence)}", False
-        if fault := _rules_fault(stream, live, now):
+        if fault := source(stream.source).standing(stream, live, now):
             return "connected", fault, False
         return "connected", live.detail or live.account, True
     return live.state, live.detail, False
-
-
-def _rules_fault(stream: Stream, live: Status, now: datetime) -> str:
-    """What is wrong with the rules at X, by what the settings ask for now; empty where nothing is."""
-    from sfm_stream.settings.model import SAMPLE
-    from sfm_stream.sources.x.rules.compiler import compile_rules
-    from sfm_stream.sources.x.rules.packing import digest
-
-    if stream.kind == SAMPLE:
-        return ""
-    why = f": {'; '.join(live.rules_fault.splitlines())}" if live.rules_fault else ""
-    if live.rules_checked is None:
-        return f"its rules at X have not been seen yet{why}"
-    wanted = digest(compile_rules(stream))
-    if wanted != live.rules_wanted:
-        return "it does not run with the rules of its settings yet: if that lasts, deploy again"
-    if wanted != live.rules_live:
-        missing = f"{live.rules_missing} missing" if live.rules_missing else "more than are wanted"
-        return f"X does not hold its rules ({missing}){why}"
-    age = (now - live.rules_checked).total_seconds()
-    return f"its rules at X were last seen {table.duration(age)} ago{why}" if age > RULES_SEEN else ""
 
 
 def _said(live: Status | None, now: datetime) -> str:

@@ -11,6 +11,7 @@ The deployment writes them; `sfm-stream validate` judges them with this same cod
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,21 +20,38 @@ from typing import TypeVar
 import msgspec
 
 from sfm_stream import reading
-from sfm_stream.errors import ConfigError
-from sfm_stream.settings.checks import credential_faults, stream_faults
+from sfm_stream.errors import ConfigError, UsageError
+from sfm_stream.settings.checks import credential_faults
 from sfm_stream.settings.environment import NAMES, convert_environment, missing_files
-from sfm_stream.settings.faults import Fault, convert
-from sfm_stream.settings.model import Credential, Kind, Stream, program_name
-from sfm_stream.sources.x.rules.accounts import by_id
+from sfm_stream.settings.faults import Fault, convert, nearest, show
+from sfm_stream.settings.model import Credential, StreamSettings
+from sfm_stream.sources import registry
 
 SETTINGS = 16 << 20
 """Bytes; more than the rules of any app take."""
-T = TypeVar("T", Stream, Credential)
+T = TypeVar("T", bound=msgspec.Struct)
 
 
-def stream_path(config_dir: Path, kind: Kind, name: str) -> Path:
-    """Where the settings of a stream lie."""
-    return config_dir / "streams" / f"{program_name(kind, name)}.json"
+def stream_path(config_dir: Path, program: str) -> Path:
+    """Where the settings of a program lie."""
+    return config_dir / "streams" / f"{program}.json"
+
+
+def find_filter(config_dir: Path, name: str) -> Path:
+    """Where the settings of a filter lie, whatever its source.
+
+    Raises:
+        UsageError: There is none of that name; the message names the nearest.
+        NotAllowedError: This user may not see them.
+    """
+    paths = [stream_path(config_dir, registry.program(source, name)) for source in registry.names()]
+    found = [path for path in paths if os.path.lexists(path)]
+    there = [] if found else [path.stem for path in reading.matching(config_dir / "streams", "*.json")]
+    if not found and (config_dir / "streams").is_dir():
+        prefixes = [registry.program(source, "") for source in registry.names()]
+        known = [each.removeprefix(prefix) for prefix in prefixes for each in there if each.startswith(prefix)]
+        raise UsageError(f"no filter {name!r} on this host; {nearest(name, known) if known else 'it has none'}")
+    return found[0] if found else stream_path(config_dir, registry.program(registry.DEFAULT, name))
 
 
 def credential_path(config_dir: Path, name: str) -> Path:
@@ -41,13 +59,20 @@ def credential_path(config_dir: Path, name: str) -> Path:
     return config_dir / "credentials" / f"{name}.json"
 
 
-def read_stream(path: Path) -> Stream:
+def read_stream(path: Path) -> StreamSettings:
     """The settings in `path`, with ids in place of the names of accounts that have been resolved.
 
     Raises:
         ConfigError: The file cannot be read, or any of it is wrong; one line for each fault.
     """
-    return by_id(_read(path, Stream, lambda stream, where: stream_faults(by_id(stream), where)))
+    raw = _decode(path)
+    name = raw.get("source", registry.DEFAULT) if isinstance(raw, dict) else registry.DEFAULT
+    if name not in registry.names():
+        fix = nearest(str(name), registry.names())
+        raise ConfigError(str(Fault(where=f"{path}: source", problem=f"found {show(name)}", fix=fix)))
+    source = registry.source(name)
+    stream: StreamSettings = source.resolved(_read(path, source.settings, source.faults))
+    return stream
 
 
 def read_credential(path: Path) -> Credential:
@@ -94,7 +119,7 @@ class Unusable(msgspec.Struct, frozen=True):
     fault: str
 
 
-def list_streams(config_dir: Path) -> Iterator[Stream | Unusable]:
+def list_streams(config_dir: Path) -> Iterator[StreamSettings | Unusable]:
     """All streams of this host, active and inactive, by program name; a bad file costs itself alone.
 
     Raises:

@@ -81,6 +81,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The settings that a stream of any source has.
 
     Attributes:
+        source: Where its posts come from.
         name: The filter's name.
         credential: Names the file with the secret; "" for a source that needs none.
         active: Whether a program runs for it.
@@ -94,6 +95,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
             letters, and the id.
     """
 
+    source: str
     name: str
     credential: str = ""
     active: bool = True
@@ -130,6 +132,7 @@ class Stream(StreamSettings, frozen=True, kw_only=True, omit_defaults=True):
         rule_count: The most rules that X takes of this app.
     """
 
+    source: Literal["x"] = "x"
     kind: Kind
     credential: str
     rules: tuple[Rule, ...] = ()
@@ -138,11 +141,6 @@ class Stream(StreamSettings, frozen=True, kw_only=True, omit_defaults=True):
     backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     rule_length: Positive = 1024
     rule_count: Positive = 1000
-
-    @property
-    def source(self) -> str:
-        """Where its posts come from."""
-        return "x"
 
     @property
     def program(self) -> str:

@@ -11,7 +11,7 @@ described here; nothing outside `sources/` names one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import LastRun, Outage
 from sfm_stream.record.status import Status
+from sfm_stream.settings.faults import Fault
 
 
 class LineKind(StrEnum):
@@ -295,6 +296,32 @@ class Source(Protocol):
     """As people call it."""
     silence: float
     """Seconds after which a connection from which nothing came is in trouble."""
+    settings: type[Any]
+    """The type of a stream's settings; a `sfm_stream.settings.model.StreamSettings`."""
+
+    def faults(self, stream: Any, where: str, *, whole: bool = True) -> Iterator[Fault]:  # noqa: ANN401
+        """All that would keep a stream from running.
+
+        Args:
+            stream: Its settings.
+            where: How a fault names it.
+            whole: False where parts were at fault and left out: that it says nothing to match is no fault of its own.
+        """
+
+    def rules(self, stream: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+        """What a stream matches, each part with a name; none where it takes everything."""
+
+    def standing(self, stream: Any, live: Status, now: datetime) -> str:  # noqa: ANN401
+        """What is wrong with what is in force at the source, while a stream is connected; "" where nothing is."""
+
+    def try_out(self, stream: Any, posts: Iterable[bytes]) -> str:  # noqa: ANN401
+        """What a stream would have kept of recorded lines, for a person."""
+
+    def fixed(self, stream: Any) -> Any:  # noqa: ANN401
+        """The settings without what `Feed.update` takes up: where two differ in these, a program must restart."""
+
+    def resolved(self, stream: Any) -> Any:  # noqa: ANN401
+        """The settings with the ids of accounts in the place of their names, as far as these are resolved."""
 
     def classify(self, line: bytes) -> Classified:
         """What a line is; pure, and without an exception for any bytes."""

@@ -14,6 +14,11 @@ _MODULES = {
 }
 
 
+def program(name: str, stream: str) -> str:
+    """The supervisor program of a filter: ``<source>-<filter>``, but for X, which keeps SFM's names."""
+    return f"{'twitterfilter' if name == 'x' else name}-{stream}"
+
+
 def names() -> tuple[str, ...]:
     """All sources, in order of their names."""
     return tuple(sorted(_MODULES))

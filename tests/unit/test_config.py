@@ -11,6 +11,7 @@ import pytest
 from sfm_stream.errors import ConfigError
 from sfm_stream.settings.config import (
     credential_path,
+    find_filter,
     list_streams,
     read_credential,
     read_stream,
@@ -37,8 +38,8 @@ def fault(path: Path, read: Any = read_stream) -> str:
 
 def test_settings_lie_under_the_name_of_their_program(tmp_path: Path) -> None:
     """As the deployment writes them."""
-    assert stream_path(tmp_path, "filterstream", "storms") == tmp_path / "streams/twitterfilter-storms.json"
-    assert stream_path(tmp_path, "streamsample", "streamsample") == tmp_path / "streams/streamsample.json"
+    assert find_filter(tmp_path, "storms") == tmp_path / "streams/twitterfilter-storms.json"
+    assert stream_path(tmp_path, "streamsample") == tmp_path / "streams/streamsample.json"
     assert credential_path(tmp_path, "lab") == tmp_path / "credentials/lab.json"
 
 
@@ -124,7 +125,7 @@ def test_streams_are_listed_by_program_name(tmp_path: Path) -> None:
     """Active and inactive; a host without any has none."""
     assert list(list_streams(tmp_path)) == []
     for name in ("b", "a"):
-        put(stream_path(tmp_path, "filterstream", name), STREAM | {"name": name, "active": name == "b"})
+        put(stream_path(tmp_path, f"twitterfilter-{name}"), STREAM | {"name": name, "active": name == "b"})
     put(tmp_path / "streams" / "notes.txt", b"no settings")
     assert [(stream.name, stream.active) for stream in list_streams(tmp_path)] == [("a", False), ("b", True)]
 

@@ -13,11 +13,12 @@ import msgspec
 import pytest
 
 from sfm_stream import clock
-from sfm_stream.commands.status import RULES_SEEN, SILENT, Report, report
+from sfm_stream.commands.status import Report, report
 from sfm_stream.record.status import Lock, Status, status_path, write
 from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.rules.compiler import compile_rules
 from sfm_stream.sources.x.rules.packing import digest
+from sfm_stream.sources.x.source import RULES_SEEN, SILENT
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))

@@ -323,6 +323,10 @@ def _settings(declared: Declared) -> dict[str, Any]:
     """
     import msgspec
 
+    from sfm_stream.sources.registry import DEFAULT
+
     stream = declared.stream
     names = [name for name in stream.__struct_fields__ if name != "accounts"]
+    if stream.source == DEFAULT:
+        names.remove("source")  # as it was before there were others
     return {name: msgspec.to_builtins(getattr(stream, name)) for name in names}

@@ -9,6 +9,7 @@ from typing import Literal
 from sfm_stream.matching.expression import QueryError
 from sfm_stream.matching.letters import AT_SIGNS, is_searchable
 from sfm_stream.matching.match import parse
+from sfm_stream.settings.checks import name_faults
 from sfm_stream.settings.faults import Fault, show
 from sfm_stream.settings.model import StreamSettings
 from sfm_stream.sources.bluesky.events import POSTS
@@ -90,13 +91,14 @@ def handle(account: str) -> str:
     return account.lstrip(AT_SIGNS).lower()
 
 
-def faults(stream: BlueskyStream, where: str) -> Iterator[Fault]:
-    """All that would keep the stream from running."""
+def faults(stream: BlueskyStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+    """All that would keep the stream from running; see `sfm_stream.sources.base.Source`."""
+    yield from name_faults(stream.name, where)
     asked = stream.track or stream.tags or stream.follow or stream.query is not None
     if stream.everything and asked:
         fix = "take everything away, or what is matched"
         yield Fault(where=where, problem="it asks for everything, and for a part of it", fix=fix)
-    if not (stream.everything or asked or stream.langs):
+    if whole and not (stream.everything or asked or stream.langs):
         fix = "give track, tags, follow, query or langs; or everything: true for the whole stream"
         yield Fault(where=where, problem="it says nothing to match", fix=fix)
     for index, entry in enumerate(stream.track):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from sfm_stream.record.status import Status
+from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
 from sfm_stream.sources.base import Classified, Context
-from sfm_stream.sources.bluesky.events import classify
+from sfm_stream.sources.bluesky.events import classify, read
 from sfm_stream.sources.bluesky.feed import BlueskyFeed
-from sfm_stream.sources.bluesky.settings import BlueskyStream
+from sfm_stream.sources.bluesky.selection import Selection
+from sfm_stream.sources.bluesky.settings import BlueskyStream, faults
 
 
 class _Bluesky:
@@ -14,6 +22,43 @@ class _Bluesky:
     title = "Bluesky"
     silence = 60.0
     """The whole network's account events come with every stream, several a second."""
+
+    settings = BlueskyStream
+
+    def faults(self, stream: BlueskyStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+        """See `sfm_stream.sources.base.Source`."""
+        return faults(stream, where, whole=whole)
+
+    def rules(self, stream: BlueskyStream) -> list[tuple[str, str]]:
+        """See `sfm_stream.sources.base.Source`: what is matched on this host."""
+        parts = [("track", each) for each in stream.track] + [("tag", each) for each in stream.tags]
+        parts += [("follow", each) for each in stream.follow] + [("lang", each) for each in stream.langs]
+        return parts + ([("query", stream.query)] if stream.query is not None else [])
+
+    def standing(self, stream: BlueskyStream, live: Status, now: datetime) -> str:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`: the host holds nothing of ours."""
+        return ""
+
+    def try_out(self, stream: BlueskyStream, posts: Iterable[bytes]) -> str:
+        """See `sfm_stream.sources.base.Source`."""
+        selection, read_lines, kept, unreadable = Selection(stream), 0, 0, 0
+        for line in filter(None, (each.strip() for each in posts)):
+            event = read(line)
+            unreadable += event is None
+            if event is not None and selection.has_collection(event) and event.operation != "delete":
+                read_lines += 1
+                kept += stream.everything or selection.matches(event)
+        share = f" ({100 * kept / read_lines:.1f} %)" if read_lines else ""
+        return f"{kept:,} of {read_lines:,} records{share} would be kept; {unreadable:,} lines are no events"
+
+    def fixed(self, stream: BlueskyStream) -> BlueskyStream:
+        """See `sfm_stream.sources.base.Source`: all but what is matched on this host."""
+        asked = stream.follow if stream.follows_alone else ()
+        return msgspec.structs.replace(stream, track=(), tags=(), query=None, langs=(), follow=asked)
+
+    def resolved(self, stream: BlueskyStream) -> BlueskyStream:
+        """See `sfm_stream.sources.base.Source`: the ids stand beside the names."""
+        return stream
 
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""

@@ -2,17 +2,76 @@
 
 from __future__ import annotations
 
-from sfm_stream.settings.model import Credential, Stream
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from sfm_stream.record.status import Status
+from sfm_stream.settings.checks import stream_faults
+from sfm_stream.settings.faults import Fault
+from sfm_stream.settings.model import SAMPLE, Credential, Stream
 from sfm_stream.sources.base import Classified, Context
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.feed import XFeed
+from sfm_stream.sources.x.rules.accounts import by_id
+from sfm_stream.table import duration
+
+SILENT = 30.0
+"""X sends something every 20 seconds: a connection from which nothing came for longer is in trouble."""
+RULES_SEEN = 900.0
+"""The rules at X are looked at every five minutes: not once in so many seconds is a finding."""
 
 
 class _X:
     name = "x"
     title = "X"
-    silence = 30.0
-    """X sends something every 20 seconds: a connection from which nothing came for longer is in trouble."""
+    silence = SILENT
+
+    settings = Stream
+
+    def faults(self, stream: Stream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+        """See `sfm_stream.sources.base.Source`."""
+        return stream_faults(by_id(stream), where, whole=whole)
+
+    def rules(self, stream: Stream) -> list[tuple[str, str]]:
+        """See `sfm_stream.sources.base.Source`: the rules that X is to hold."""
+        from sfm_stream.sources.x.rules.compiler import compile_rules
+
+        return [(rule.tag, rule.value) for rule in compile_rules(stream)] if stream.kind != SAMPLE else []
+
+    def standing(self, stream: Stream, live: Status, now: datetime) -> str:
+        """See `sfm_stream.sources.base.Source`: the rules at X."""
+        from sfm_stream.sources.x.rules.compiler import compile_rules
+        from sfm_stream.sources.x.rules.packing import digest
+
+        if stream.kind == SAMPLE:
+            return ""
+        why = f": {'; '.join(live.rules_fault.splitlines())}" if live.rules_fault else ""
+        if live.rules_checked is None:
+            return f"its rules at X have not been seen yet{why}"
+        wanted = digest(compile_rules(stream))
+        if wanted != live.rules_wanted:
+            return "it does not run with the rules of its settings yet: if that lasts, deploy again"
+        if wanted != live.rules_live:
+            missing = f"{live.rules_missing} missing" if live.rules_missing else "more than are wanted"
+            return f"X does not hold its rules ({missing}){why}"
+        age = (now - live.rules_checked).total_seconds()
+        return f"its rules at X were last seen {duration(age)} ago{why}" if age > RULES_SEEN else ""
+
+    def try_out(self, stream: Stream, posts: Iterable[bytes]) -> str:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.x.rules.trial import report, trial
+
+        return report(trial(self.rules(stream), posts))
+
+    def fixed(self, stream: Stream) -> Stream:
+        """See `sfm_stream.sources.base.Source`: all but the rules."""
+        return msgspec.structs.replace(stream, rules=(), accounts={})
+
+    def resolved(self, stream: Stream) -> Stream:
+        """See `sfm_stream.sources.base.Source`."""
+        return by_id(stream)
 
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
