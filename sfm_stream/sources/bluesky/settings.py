@@ -11,7 +11,7 @@ from sfm_stream.matching.letters import AT_SIGNS, is_searchable
 from sfm_stream.matching.match import parse
 from sfm_stream.settings.checks import name_faults
 from sfm_stream.settings.faults import Fault, show
-from sfm_stream.settings.model import StreamSettings
+from sfm_stream.settings.model import Budget, StreamSettings
 from sfm_stream.sources.bluesky.events import POSTS
 
 HOSTS = ("wss://jetstream.us-east.bsky.network", "wss://jetstream.us-west.bsky.network")
@@ -51,6 +51,7 @@ class BlueskyStream(StreamSettings, frozen=True, kw_only=True, omit_defaults=Tru
         langs: Languages, as their authors claim them; ``pt`` stands for ``pt-BR`` too.
         collections: Kinds of records, as NSIDs, or prefixes that end in ``.*``.
         everything: Keep all events of these collections.
+        budget: Limits; Bluesky charges nothing.
         hosts: Jetstream hosts; one is used, and the next where it fails.
         wire: 2, or 1 for hosts that speak only the older one.
         resolver: Where the DIDs of handles are asked for.
@@ -65,6 +66,7 @@ class BlueskyStream(StreamSettings, frozen=True, kw_only=True, omit_defaults=Tru
     langs: tuple[str, ...] = ()
     collections: tuple[str, ...] = (POSTS,)
     everything: bool = False
+    budget: Budget = Budget(price=0.0)
     hosts: tuple[str, ...] = HOSTS
     wire: Literal[1, 2] = 2
     resolver: str = RESOLVER
