@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfm_stream.settings.checks import stream_faults, stream_warnings
@@ -149,11 +150,20 @@ PIECES = st.sampled_from(
 )
 
 
+@example('"0) "')
+@example('"() 0"')
+@example('"OR ("')
+@example('" NOT OR"')
+@example('"0 NOT "')
+@example('"0:) "')
+@example('"a" NOT b')
+@example('don\'t "0"')
+@example('"()"')
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=12).map("".join)))
 def test_advice_comes_on_any_text(text: str) -> None:
-    """And a query that it tells to give is one."""
+    """And a query that it tells to give is one, written into an inventory just as it stands there."""
     for warning in (*on_entry(text, ""), *on_query(text, "")):
         assert warning.problem
-        _, told, query = warning.fix.partition('give query: "')
+        _, told, query = str(warning).partition("give query: ")
         if told:
-            parse(query.removesuffix('"'))
+            parse(yaml.safe_load(query))

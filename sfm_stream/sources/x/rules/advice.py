@@ -5,6 +5,7 @@ These are warnings: each text is one that X may well take, and somebody may want
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def _in_entry(entry: str) -> Iterator[tuple[str, str]]:
     words = [word for part in readable(entry).split(",") for word in part.split()]
     if _QUOTES.search(entry):
         phrase = " ".join(_QUOTES.sub(" ", entry).split())
-        yield "quotes mean nothing in track", f"""for the exact phrase give query: '"{phrase}"'"""
+        yield "quotes mean nothing in track", "for the exact phrase " + _give(f'"{phrase}"')
     if any(word[0] == "(" or word[-1] == ")" for word in words):
         yield "parentheses mean nothing in track", _as_query(entry)
     elif "OR" in words or "|" in words:
@@ -69,7 +70,7 @@ def _in_entry(entry: str) -> Iterator[tuple[str, str]]:
         yield f"{cut(found[0])} is text in track, no operator", _as_query(entry)
     if found := _NUMBER_WITH_COMMA.findall(entry):
         plain = found[0].replace(",", "")
-        yield f"the comma in {found[0]} separates two entries", f"""write {plain}, or give query: '"{found[0]}"'"""
+        yield f"the comma in {found[0]} separates two entries", f"write {plain}, or " + _give(f'"{found[0]}"')
     if _OTHER_COMMAS.search(entry):
         apart = [part.strip() for part in _OTHER_COMMAS.split(entry) if part.strip()]
         yield "only an ordinary comma separates entries", f"for any of them make entries of their own: {show(apart)}"
@@ -95,12 +96,23 @@ def _in_track_word(word: str) -> Iterator[tuple[str, str]]:
 
 def _as_query(entry: str) -> str:
     """How to say the same in a query, in which it means something."""
-    query = re.sub(r"(^|\s)NOT\s+", r"\1-", re.sub(r"\s(AND\s)+", " ", readable(entry)))
+    return _give(re.sub(r"(^|\s)NOT\s+", r"\1-", re.sub(r"\s(AND\s)+", " ", readable(entry))))
+
+
+def _give(text: str) -> str:
+    """Tells to give a query, as YAML has it; or one for an example, where X would refuse it or it cannot be shown."""
+    query = readable(text)
+    shown = show(query)
     try:
         parse(query)
-    except QueryError:
+        whole = json.loads(shown) == query  # neither cut nor masked
+    except ValueError:
+        whole = False
+    if not whole:
         return "give a query, as in query: vote (flood OR storm) -ballot lang:en"
-    return "give query: " + (query if '"' in query else show(query))
+    if '"' in query and query.isprintable():  # easier to read than \" for each; escapes need double quotes
+        shown = "'{}'".format(query.replace("'", "''"))
+    return f"give query: {shown}"
 
 
 def on_query(query: str, where: str) -> Iterator[Fault]:
