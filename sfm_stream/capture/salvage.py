@@ -35,7 +35,7 @@ _GZIP = 31
 _CHUNK = 1 << 18
 _LITTLE = 1 << 9
 _ZEROS = 8
-"""A gzip may end in so many zeros: its sum and its length."""
+"""A gzip may end in so many zeros of its own: its sum and its length."""
 
 
 class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,28 +184,28 @@ class _Certain(NamedTuple):
 def _certain(path: Path) -> _Certain:
     flushes = check.read(path)
     with os.fdopen(reading.open_regular(path), "rb") as file:
-        size = _size_without_zeros(file)
-        found = _Certain(0, "damaged") if flushes is None else _checked(file, size, flushes)
+        written = _size_without_zeros(file)
+        found = _Certain(0, "damaged") if flushes is None else _checked(file, written, flushes)
     if found.rest == "nothing":
         return found
     sound, whole = _reads(path)
     if whole:
         return _Certain(path.stat().st_size)
     if flushes is None and sound:
-        return _Certain(size, trusted=True)
+        return _Certain(written, trusted=True)
     return found
 
 
-def _checked(file: BinaryIO, size: int, flushes: Iterable[check.Flush]) -> _Certain:
-    """What the check of a segment of `size` bytes vouches for."""
-    end = 0
+def _checked(file: BinaryIO, written: int, flushes: Iterable[check.Flush]) -> _Certain:
+    """What the check of a segment vouches for, of which all beyond `written` bytes is zeros."""
+    size, end = os.fstat(file.fileno()).st_size, 0
     for flush in flushes:
-        if flush.end > size:
+        if flush.end > size or zlib.crc32(file.read(flush.end - end)) != flush.crc:
+            if flush.end <= written:
+                return _Certain(end, "damaged", flush.since)
             return _Certain(end, "torn" if size > end else "nothing", flush.since)
-        if zlib.crc32(file.read(flush.end - end)) != flush.crc:
-            return _Certain(end, "damaged", flush.since)
         end = flush.end
-    return _Certain(end, "damaged" if size > end else "nothing")
+    return _Certain(end, "damaged" if written > end else "nothing")
 
 
 def _reads(path: Path) -> tuple[bool, bool]:
@@ -219,7 +219,12 @@ def _reads(path: Path) -> tuple[bool, bool]:
                 inflate.decompress(data)
         except zlib.error:
             return False, False
-    return not inflate.unused_data and not (inflate.eof and left), inflate.eof and not left and not inflate.unused_data
+        if inflate.eof:
+            alone = not left and not inflate.unused_data
+            return alone, alone
+        with suppress(zlib.error):
+            inflate.decompress(file.read(_ZEROS))
+    return True, inflate.eof
 
 
 def _keep_aside(path: Path) -> None:
@@ -304,7 +309,7 @@ def _text(path: Path, size: int, step: int = _CHUNK) -> Iterator[bytes]:
 
 def _size_without_zeros(file: BinaryIO) -> int:
     """Up to where anything was written: a power cut may leave zeros for what had not reached the disk."""
-    size = end = file.seek(0, os.SEEK_END)
+    end = file.seek(0, os.SEEK_END)
     while end:
         start = max(0, end - _CHUNK)
         file.seek(start)
@@ -313,7 +318,7 @@ def _size_without_zeros(file: BinaryIO) -> int:
         if found:
             break
     file.seek(0)
-    return end if size - end > _ZEROS else size
+    return end
 
 
 def _free(path: Path) -> Path:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from zlib_ng import zlib_ng
 
@@ -78,6 +78,7 @@ def sound_lines(path: Path, at: int) -> int:
 
 
 @settings(max_examples=150)
+@example(seed=0, share=0.9921875, kind="zeros", noise=0)
 @given(st.integers(0, 5), st.floats(0, 1), st.sampled_from(["cut", "zeros", "garbage"]), st.integers())
 def test_all_that_is_certain_is_kept_wherever_the_segment_ends(
     tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, kind: str, noise: int
@@ -208,6 +209,37 @@ def test_each_offset_of_a_segment_yields_what_was_flushed_up_to_there(tmp_path: 
         else:
             assert saved.file is None
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("checked", [True, False])
+@pytest.mark.parametrize("zeros", range(1, 14))
+def test_zeros_at_the_end_are_what_did_not_reach_the_disk(tmp_path: Path, zeros: int, checked: bool) -> None:
+    """However few, over the last bytes or behind them, with or without a check: nothing is put aside for them."""
+    lines = posts(1)
+    for over in (True, False):
+        path, _ = crashed(tmp_path, lines)
+        if not checked:
+            check.path_of(path).unlink()
+        raw = path.read_bytes()
+        path.write_bytes((raw[:-zeros] if over else raw) + b"\0" * zeros)
+        saved = salvage(path, classify)
+        assert saved.aside is None
+        assert saved.posts >= ALL - over
+        assert saved.file is not None
+        assert text_of(tmp_path / saved.file) == lines[: saved.posts]
+        (tmp_path / saved.file).unlink()
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 8, 9, 100])
+def test_a_whole_gzip_is_known_by_its_own_sum_whatever_zeros_follow(tmp_path: Path, zeros: int) -> None:
+    """It ends with zeros of its own."""
+    lines = posts(2)
+    path = tmp_path / f"{PROGRAM}-2026-11-24T20-15-00Z.jsonl.gz.part"
+    raw = gzip.compress(b"".join(line + b"\n" for line in lines))
+    assert raw.endswith(b"\0")
+    path.write_bytes(raw + b"\0" * zeros)
+    saved = salvage(path, classify)
+    assert (saved.posts, saved.unchecked, saved.aside, saved.torn_bytes) == (ALL, None, None, 0)
 
 
 def test_a_salvaged_file_is_as_told(tmp_path: Path) -> None:
