@@ -12,8 +12,12 @@ from sfm_stream import clock, table
 from sfm_stream.places import config_dir_option, program_named, programs, reach_state, state_dir_option
 
 if TYPE_CHECKING:
-    from sfm_stream.record.gaps import Coverage, Loss
+    from sfm_stream.record.gaps import Coverage, Gap, Loss
 
+_SUMMARY = (
+    *("PROGRAM", "SINCE (UTC)", "CONNECTED", "COVERED"),
+    *("PLANNED", "RECOVERED", "FAILURES", "LOSSES", "MESSAGES"),
+)
 _COLUMNS = ("PROGRAM", "FROM (UTC)", "TO (UTC)", "LENGTH", "KIND", "CAUSE")
 
 
@@ -81,7 +85,7 @@ def _text(found: list[Coverage], form: str) -> str:
             table.moment(gap.start),
             table.moment(gap.end) if gap.end else "now",
             table.duration(gap.seconds),
-            "planned" if gap.planned else "failure",
+            _kind(gap),
             gap.cause + (f" (X was asked to recover {gap.backfill_minutes} min)" if gap.backfill_minutes else ""),
         )
         for each in found
@@ -112,15 +116,24 @@ def _text(found: list[Coverage], form: str) -> str:
             each.program,
             table.moment(each.start) if each.start else "unknown" if each.fault else "never connected",
             f"{each.connected:.4%}" if each.connected is not None else "-",
-            str(len(each.gaps) - len(each.failures)),
+            f"{each.covered:.4%}" if each.covered is not None else "-",
+            str(len(each.gaps) - len(each.failures) - len(each.recovered)),
+            str(len(each.recovered)),
             str(len(each.failures)),
             str(len(each.losses)),
             str(sum(said.count for said in each.messages)),
         )
         for each in found
     ]
-    summary = table.render(("PROGRAM", "SINCE (UTC)", "CONNECTED", "PLANNED", "FAILURES", "LOSSES", "MESSAGES"), share)
+    summary = table.render(_SUMMARY, share)
     return "\n\n".join([summary, table.render(_COLUMNS, rows)] if rows else [summary])
+
+
+def _kind(gap: Gap) -> str:
+    """Whether a gap was made good, could not be, was asked for, or is a failure."""
+    if gap.recovered is not None:
+        return "recovered" if gap.recovered else "lost"
+    return "planned" if gap.planned else "failure"
 
 
 def _extent(loss: Loss) -> tuple[str, str]:

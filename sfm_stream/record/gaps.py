@@ -22,6 +22,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
         cause: In words.
         planned: Whether it was asked for: by a stop, a deploy or a budget.
         backfill_minutes: What X was asked to recover of it.
+        recovered: Whether the source has sent afterwards what passed meanwhile; None where it replays nothing, or has
+            not yet.
     """
 
     start: datetime
@@ -30,6 +32,12 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     cause: str
     planned: bool
     backfill_minutes: int | None = None
+    recovered: bool | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether something is missing that nobody decided to miss."""
+        return self.recovered is False or not (self.planned or self.recovered)
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +89,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         start: The later of its first connection and the time asked from.
         end: Up to when.
         connected: The share of that time with a connection, from 0 to 1; None where it was never connected.
+        covered: The share of that time of which the source has sent what passed, then or afterwards.
         gaps: Oldest first.
         losses: Oldest first.
         messages: By kind and subject, in the order of their first.
@@ -97,11 +106,17 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Said, ...] = ()
     unreadable: int = 0
     fault: str | None = None
+    covered: float | None = None
 
     @property
     def failures(self) -> tuple[Gap, ...]:
-        """The gaps that nobody asked for."""
-        return tuple(gap for gap in self.gaps if not gap.planned)
+        """The gaps that nobody asked for, and that are not made good."""
+        return tuple(gap for gap in self.gaps if gap.lost)
+
+    @property
+    def recovered(self) -> tuple[Gap, ...]:
+        """The gaps that were made good."""
+        return tuple(gap for gap in self.gaps if gap.recovered)
 
 
 def coverage(
@@ -158,12 +173,14 @@ def coverage(
     gaps = [gap for gap in gaps if (gap.end or now) > start]
     whole = (now - start).total_seconds()
     # A clock that stepped back may have a gap end before its start.
-    missing = sum(max(0.0, ((gap.end or now) - max(gap.start, start)).total_seconds()) for gap in gaps)
+    lengths = [max(0.0, ((gap.end or now) - max(gap.start, start)).total_seconds()) for gap in gaps]
+    missing = sum(length for length, gap in zip(lengths, gaps, strict=True) if not gap.recovered)
     return Coverage(
         program=program,
         start=start,
         end=now,
-        connected=max(0.0, 1 - missing / whole) if whole > 0 else None,
+        connected=max(0.0, 1 - sum(lengths) / whole) if whole > 0 else None,
+        covered=max(0.0, 1 - missing / whole) if whole > 0 else None,
         gaps=tuple(gaps),
         losses=tuple(losses),
         messages=tuple(messages.values()),
@@ -198,6 +215,7 @@ def _gap(entry: entries.Gap) -> Gap:
         cause=entry.cause,
         planned=entry.planned,
         backfill_minutes=entry.backfill_minutes,
+        recovered=entry.recovered,
     )
 
 

@@ -164,3 +164,18 @@ def test_a_time_with_fewer_rules_is_a_loss_from_the_first_entry_to_the_one_that_
 
 
 SHORT = (entry(10, "shortage", missing=3, cause="no room"), entry(12, "shortage", missing=0))
+
+
+def test_a_gap_that_the_source_replayed_is_no_failure_and_does_not_lessen_what_is_covered() -> None:
+    """What was lost all the same does, also of a gap that was asked for."""
+    lost = gap(50, 60, "stopped: SIGTERM", planned=True, recovered=False)
+    found = reckon(entry(0, "connect"), gap(10, 20, recovered=True), lost, gap(60, 65, planned=True, recovered=True))
+    assert (found.connected, found.covered) == (pytest.approx(0.75), pytest.approx(0.9))
+    assert [each.start for each in found.failures] == [at(50)]
+    assert [each.start for each in found.recovered] == [at(10), at(60)]
+
+
+def test_without_a_replay_what_is_covered_is_what_was_connected() -> None:
+    """A source that replays nothing says nothing of it."""
+    found = reckon(entry(0, "connect"), gap(10, 20))
+    assert found.covered == found.connected

@@ -65,9 +65,10 @@ def test_the_table_shows_coverage_and_each_gap_with_its_cause(host: Host) -> Non
     assert done.returncode == 3
     assert done.stderr == "sfm-stream: 2 gaps or losses that nobody asked for\n"
     summary, _, rows = done.stdout.partition("\n\n")
-    *_, connected, planned_gaps, failures, losses, _ = summary.splitlines()[1].split()
+    *_, connected, covered, planned_gaps, recovered, failures, losses, _ = summary.splitlines()[1].split()
     assert connected.startswith(("88.99", "89.0"))
-    assert (planned_gaps, failures, losses) == ("1", "1", "1")
+    assert covered == connected
+    assert (planned_gaps, recovered, failures, losses) == ("1", "0", "1", "1")
     planned, failure, loss = rows.splitlines()[1:]
     assert "1 min  " in planned
     assert planned.endswith("planned  stopped: SIGTERM")
