@@ -24,7 +24,7 @@ _ELSEWHERE = {
     "audit": "sfm_stream.commands.audit:audit",
     "history": "sfm_stream.commands.history:history",
     "organizedata": "sfm_stream.commands.organizedata:organizedata",
-    "simulate": "sfm_stream.sources.x.simulator.command:simulate",
+    "simulate": "sfm_stream.simulator.command:simulate",
 }
 """Commands that live beside what they run: name -> module:attribute."""
 

@@ -1,4 +1,4 @@
-"""The simulator's record of what it did: the truth that tests compare files and journals with.
+"""A simulator's record of what it did: the truth that tests compare files and journals with.
 
 JSON lines, each with ``time`` and ``event``:
 
@@ -20,7 +20,6 @@ event        besides
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +27,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from sfm_stream.sources.x.simulator.ids import stamp
+from sfm_stream import clock
 
 KEPT = 50_000
 """Lines kept in memory where there is no file."""
@@ -48,12 +47,12 @@ class Ledger:
 
     def note(self, event: str, **facts: object) -> None:
         """Notes one event."""
-        self._append([msgspec.json.encode({"time": stamp(time.time()), "event": event, **facts}) + b"\n"])
+        self._append([msgspec.json.encode({"time": clock.text(clock.now()), "event": event, **facts}) + b"\n"])
 
     def posts(self, connection: str, ids: Iterable[str]) -> None:
         """Notes posts sent on a connection."""
         start = b'{"time":"%b","event":"post","connection":"%b","id":"' % (
-            stamp(time.time()).encode(),
+            clock.text(clock.now()).encode(),
             connection.encode(),
         )
         self._append([b'%b%b"}\n' % (start, post_id.encode()) for post_id in ids])

@@ -12,7 +12,7 @@ class Language(msgspec.Struct, frozen=True):
     """One language's stock.
 
     Attributes:
-        code: X's ``lang``.
+        code: Its BCP 47 tag.
         share: How often it occurs, relative to the others.
         sentences: Patterns with ``{topic}``, ``{place}`` and ``{name}``.
         topics: What sentences are about; single words become hashtags too.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from sfm_stream.sources.base import Source
+
+if TYPE_CHECKING:
+    import click
 
 DEFAULT = "x"
 """The source of a filter that names none, as before there were others."""
@@ -31,4 +35,20 @@ def source(name: str) -> Source:
         KeyError: There is none.
     """
     found: Source = importlib.import_module(_MODULES[name]).SOURCE
+    return found
+
+
+def simulator(name: str) -> click.Command | None:
+    """The command that simulates a source: ``simulate`` in its ``simulator/command.py``; None where it has none.
+
+    Raises:
+        KeyError: There is no such source.
+    """
+    package = _MODULES[name].rpartition(".")[0]
+    try:
+        found: click.Command = importlib.import_module(f"{package}.simulator.command").simulate
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(package):
+            return None
+        raise
     return found

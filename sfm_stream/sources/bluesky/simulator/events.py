@@ -127,7 +127,7 @@ class Network:
     def _post(self, number: int, dice: random.Random) -> Json:
         language = dice.choice(self._languages)
         topic = dice.choice(language.topics)
-        text = dice.choice(language.sentences).format(topic=topic, place=dice.choice(PLACES), name=_name(dice))
+        text = dice.choice(language.sentences).format(topic=topic, place=dice.choice(PLACES)[1], name=_name(dice))
         record: Json = {"$type": "app.bsky.feed.post", "langs": [language.code]}
         facets: list[Json] = []
         if dice.random() < 0.3 and " " not in topic:

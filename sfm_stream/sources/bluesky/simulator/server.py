@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import socket
 import struct
 import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
-from sfm_stream.sources.bluesky.events import TIME_CURSOR
+from sfm_stream.sources.bluesky.events import TIME_CURSOR, microseconds
 from sfm_stream.sources.bluesky.session import ENDPOINTS
 from sfm_stream.sources.bluesky.simulator import faults, wires
 from sfm_stream.sources.bluesky.simulator.events import Network
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR = re.compile(r"[0-9]{1,19}")
+_CLOSING = 2.0
+"""Seconds that a client has to answer a close frame."""
 _TICK = 0.02
 _LATEST = 64
 """Events of a connection that a plan may have repeated."""
@@ -64,10 +70,7 @@ class Jetstream:
         application = web.Application()
         application.router.add_get(ENDPOINTS[1], self._older)
         application.router.add_get(ENDPOINTS[2], self._newer)
-        add = application.router.add_route
-        add("POST", "/_simulator/plan", self._set_plan)
-        add("GET", "/_simulator/ledger", self._get_ledger)
-        add("GET", "/_simulator/state", self._get_state)
+        Control(self.plan, faults.read_plan, self.ledger, self._state).add_to(application)
         application.on_shutdown.append(self._stop)
         return application
 
@@ -86,8 +89,8 @@ class Jetstream:
             return web.Response(status=400, text=str(error))
         cursor = query.get("cursor", "")
         number = self.live()
-        if cursor.isdigit():
-            number = min(number, max(self.floor(), self.network.next_after(_time(int(cursor)))))
+        if _CURSOR.fullmatch(cursor):
+            number = min(number, max(self.floor(), self._number(int(cursor))))
         hello = query.get("requireHello", "").lower() == "true"
         return await self._serve(request, 1, selection, number, hello=hello)
 
@@ -107,11 +110,11 @@ class Jetstream:
             return _problem("InvalidRequest", str(error))
         cursor, number, notice = query.get("cursor", ""), self.live(), b""
         if cursor:
-            if not cursor.isdigit():
+            if not _CURSOR.fullmatch(cursor):
                 return _problem("InvalidRequest", f"invalid cursor: {cursor}")
             value = int(cursor)
             if value >= TIME_CURSOR:
-                wanted = self.network.next_after(_time(value))
+                wanted = self._number(value)
                 if wanted < self.floor():
                     notice = wires.info("OutdatedCursor", "the cursor was moved up to the oldest event")
                 number = min(number, max(self.floor(), wanted))
@@ -130,6 +133,11 @@ class Jetstream:
         """The number of the oldest event that can be replayed."""
         return self.network.next_after(datetime.now(UTC) - timedelta(seconds=self.options.window))
 
+    def _number(self, cursor: int) -> int:
+        """The first event at or after a time in microseconds; the next to happen for a time to come."""
+        now = datetime.now(UTC)
+        return self.network.next_after(_EPOCH + timedelta(microseconds=min(cursor, microseconds(now))))
+
     # --- A connection ----------------------------------------------------------------------------------------------
 
     async def _serve(
@@ -146,7 +154,7 @@ class Jetstream:
         fault = self.plan.take()
         if fault.before_upgrade:
             return self._refuse(request, fault)
-        answer = web.WebSocketResponse(heartbeat=None, compress=False, autoping=not isinstance(fault, faults.Stall))
+        answer = web.WebSocketResponse(timeout=_CLOSING, compress=False, autoping=False)
         await answer.prepare(request)
         self._open.add(answer)
         self.ledger.note(
@@ -160,7 +168,7 @@ class Jetstream:
         connection = _Connection(answer, request, self, name, wire, selection, fault)
         if hello:
             connection.selected.clear()
-        reader = asyncio.create_task(connection.read())
+        tasks = [asyncio.create_task(connection.read()), asyncio.create_task(connection.ping())]
         reason = "gone"
         try:
             await connection.send(number, notice)
@@ -168,7 +176,8 @@ class Jetstream:
         except (ConnectionError, asyncio.CancelledError, TimeoutError) as error:
             reason = type(error).__name__
         finally:
-            reader.cancel()
+            for task in tasks:
+                task.cancel()
             self._open.discard(answer)
             self.ledger.note("close", connection=name, reason=reason, events=connection.sent)
         return answer
@@ -186,18 +195,20 @@ class Jetstream:
                 reset(request)
                 return web.Response()
 
-    # --- What tests ask --------------------------------------------------------------------------------------------
+    def _state(self) -> dict[str, Any]:
+        return {"live": self.live(), "floor": self.floor(), "steps": len(self.plan.steps)}
 
-    async def _set_plan(self, request: web.Request) -> web.Response:
-        steps = faults.read_plan(await request.read(), "plan")
-        self.plan.steps = steps
-        return web.json_response({"steps": len(steps)})
 
-    async def _get_ledger(self, _: web.Request) -> web.Response:
-        return web.Response(body=self.ledger.read(), content_type="application/x-ndjson")
+class _Wanted(msgspec.Struct, rename="camel"):
+    wanted_collections: list[str] | None = None
+    wanted_dids: list[str] | None = None
 
-    async def _get_state(self, _: web.Request) -> web.Response:
-        return web.json_response({"live": self.live(), "floor": self.floor(), "steps": len(self.plan.steps)})
+
+class _OptionsUpdate(msgspec.Struct):
+    """What a client of v1 may send; it replaces the whole selection."""
+
+    type: Literal["options_update"]
+    payload: _Wanted
 
 
 class _Connection:
@@ -225,6 +236,8 @@ class _Connection:
     async def read(self) -> None:
         """Takes what the client sends: on v1 another selection, on v2 nothing."""
         async for message in self._answer:
+            if message.type is WSMsgType.PING and not self._stalled:
+                await self._answer.pong(message.data)
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue
             if self._wire == 2:
@@ -237,14 +250,24 @@ class _Connection:
                 return
             try:
                 self._update(update)
-            except (wires.BadRequestError, AttributeError, TypeError) as error:
+            except wires.BadRequestError as error:
                 await self._answer.close(code=WSCloseCode.POLICY_VIOLATION, message=str(error).encode()[:100])
                 return
 
-    def _update(self, message: dict[str, Any]) -> None:
-        payload = message["payload"] if message.get("type") == "options_update" else {}
-        self._selection = wires.select(payload.get("wantedCollections") or (), payload.get("wantedDids") or ())
+    def _update(self, message: object) -> None:
+        try:
+            update = msgspec.convert(message, _OptionsUpdate)
+        except msgspec.ValidationError as error:
+            raise wires.BadRequestError(str(error)) from error
+        self._selection = wires.select(update.payload.wanted_collections or (), update.payload.wanted_dids or ())
         self.selected.set()
+
+    async def ping(self) -> None:
+        """Pings the client, which need not answer."""
+        while not self._answer.closed:
+            await asyncio.sleep(self._host.options.ping)
+            if not self._stalled:
+                await self._answer.ping()
 
     async def send(self, number: int, notice: bytes) -> None:
         """Sends events from `number` on, for ever."""
@@ -281,7 +304,7 @@ class _Connection:
 
     async def _go_wrong(self, number: int) -> bool:
         """Does what the plan has for this moment; whether the connection is over."""
-        if self.sent < self._fault.after or self._stalled:
+        if self.sent < self._fault.after:
             return False
         fault, self._fault = self._fault, faults.Pass()
         if not isinstance(fault, faults.Pass):
@@ -306,7 +329,9 @@ class _Connection:
                     self._request.transport.close()
                 return True
             case faults.Stall(seconds=seconds) | faults.Quiet(seconds=seconds):
+                self._stalled = isinstance(fault, faults.Stall)
                 await asyncio.sleep(seconds)
+                self._stalled = False
             case faults.Repeat(events=events):
                 for key, line in list(self._latest)[-events:]:
                     await self._deliver(key, line)
@@ -323,13 +348,6 @@ def reset(request: web.Request) -> None:
         held = request.transport.get_extra_info("socket")
         held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         request.transport.abort()
-
-
-def _time(microseconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(microseconds / 1e6, UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.max.replace(tzinfo=UTC)
 
 
 def _problem(error: str, message: str) -> web.Response:

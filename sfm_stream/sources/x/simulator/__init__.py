@@ -3,7 +3,7 @@
 =============  =================================================================================
 module         holds
 =============  =================================================================================
-``command``    the command line, ``sfm-stream simulate``; ``run`` serves until a signal
+``command``    the command line, ``sfm-stream simulate``
 ``server``     the HTTP application: what is counted, what a plan makes go wrong, which handler answers
 ``access``     who may ask
 ``apps``       an app of X: its rules, rate limits, connections and usage
@@ -11,10 +11,10 @@ module         holds
 ``problems``   X's own way of saying no
 ``stream``     one connection, line by line; ``faulty`` is what a plan does to it
 ``firehose``   the clock that makes or replays posts and offers them to the connections
-``generator``  posts without end; ``words`` is what they are made of, ``texts`` and ``ids`` help
+``generator``  posts without end; ``texts`` and ``ids`` help
 ``wire``       a post as asked for: fields and expansions chosen, ready to be filled with an id
 ``plan``       faults to order; its docstring is their reference, ``actions`` their types
-``ledger``     what was sent, on which connection, when and how it ended
-``control``    how tests order faults and read the ledger
 =============  =================================================================================
+
+What all simulated services share is in `sfm_stream.simulator`.
 """

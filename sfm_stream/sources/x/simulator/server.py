@@ -12,11 +12,11 @@ from functools import cached_property
 import msgspec
 from aiohttp import web
 
+from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
 from sfm_stream.sources.x.simulator import actions, plan, rest
 from sfm_stream.sources.x.simulator.access import Access, Secret
 from sfm_stream.sources.x.simulator.apps import App, Limits
-from sfm_stream.sources.x.simulator.control import Control
 from sfm_stream.sources.x.simulator.faulty import FaultyConnection
 from sfm_stream.sources.x.simulator.firehose import Feed, Firehose, Item, Replay
 from sfm_stream.sources.x.simulator.problems import Json, invalid_request, refusal
@@ -85,7 +85,7 @@ class Simulator:
             often = max(limit, limits.connects) if limits.connects > Limits().connects else limit
             add(method, path, self._rest(endpoint, often, handler))
         add("POST", "/oauth2/token", self._token)
-        Control(self._plan, self._ledger, self._state).add_to(application)
+        Control(self._plan, plan.read_plan, self._ledger, self._state).add_to(application)
         add("*", "/{rest:.*}", self._not_found)
         application.on_startup.append(self._start)
         application.on_shutdown.append(self._stop)

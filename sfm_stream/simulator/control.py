@@ -1,30 +1,43 @@
-"""What tests ask of the simulator, beside what X answers: plans, the ledger, the state."""
+"""What tests ask of a simulator, beside what its service answers: plans, the ledger, the state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiohttp import web
 
 from sfm_stream.errors import ConfigError
 from sfm_stream.simulator.ledger import Ledger
-from sfm_stream.sources.x.simulator import plan
-from sfm_stream.sources.x.simulator.problems import Json
 
 PREFIX = "/_simulator"
+S = TypeVar("S")
 
 
-class Control:
+class Plan(Protocol[S]):
+    """Steps that are used up from the front."""
+
+    steps: list[S]
+
+
+class Control(Generic[S]):
     """The endpoints under `PREFIX`; nobody needs a token for them.
 
     Args:
         current: The plan in force.
+        read_plan: Reads another one, given with a name for messages; raises `ConfigError` for what is none.
         ledger: What to show.
-        state: Says how things are.
+        state: Says how things are, as JSON.
     """
 
-    def __init__(self, current: plan.Plan, ledger: Ledger, state: Callable[[], Json]) -> None:
-        self._plan, self._ledger, self._state = current, ledger, state
+    def __init__(
+        self,
+        current: Plan[S],
+        read_plan: Callable[[bytes, str], list[S]],
+        ledger: Ledger,
+        state: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._plan, self._read_plan, self._ledger, self._state = current, read_plan, ledger, state
 
     def add_to(self, application: web.Application) -> None:
         """Adds the endpoints."""
@@ -37,7 +50,7 @@ class Control:
     async def _set_plan(self, request: web.Request) -> web.Response:
         """Puts a new plan in place of the old one, or with ``?append=true`` after it."""
         try:
-            steps = plan.read_plan(await request.read(), "plan")
+            steps = self._read_plan(await request.read(), "plan")
         except ConfigError as error:
             return web.json_response({"error": str(error)}, status=400)
         kept = self._plan.steps if request.query.get("append", "").lower() == "true" else []

@@ -1,4 +1,4 @@
-"""Serves the simulated X until SIGTERM or SIGINT, or the end of the supervisord that started it."""
+"""Serves a simulated service until SIGTERM or SIGINT, or the end of the supervisord that started it."""
 
 from __future__ import annotations
 
@@ -11,29 +11,33 @@ from aiohttp import web
 
 from sfm_stream.errors import SfmError
 from sfm_stream.simulator.ledger import Ledger
-from sfm_stream.sources.x.simulator.plan import Step
-from sfm_stream.sources.x.simulator.server import Options, Simulator
 from sfm_stream.supervised import Supervision
 
 _GRACE = 1.0
 """Seconds that open streams get to end."""
 
 
-def run(options: Options, ledger: Ledger, steps: list[Step], host: str, port: int) -> None:
+def serve(application: web.Application, ledger: Ledger, host: str, port: int, **facts: object) -> None:
     """Serves; prints the URL as its first line when connections are accepted.
+
+    Args:
+        application: The service.
+        ledger: Told of the start and the stop; closed at the end.
+        host: Where to listen.
+        port: Likewise; 0 for a free one.
+        facts: What the ledger shall say of the start besides the URL.
 
     Raises:
         SfmError: The address cannot be had.
     """
-    asyncio.run(_serve(options, ledger, steps, host, port))
+    asyncio.run(_serve(application, ledger, host, port, facts))
 
 
-async def _serve(options: Options, ledger: Ledger, steps: list[Step], host: str, port: int) -> None:
+async def _serve(application: web.Application, ledger: Ledger, host: str, port: int, facts: dict[str, object]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    application = Simulator(options, ledger, steps).application()
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
@@ -44,7 +48,7 @@ async def _serve(options: Options, ledger: Ledger, steps: list[Step], host: str,
             raise SfmError(f"cannot listen on {host} port {port}: {error.strerror}") from error
         bound = runner.addresses[0]
         url = f"http://[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"http://{bound[0]}:{bound[1]}"
-        ledger.note("start", url=url, seed=options.seed)
+        ledger.note("start", url=url, **facts)
         click.echo(url)
         supervision = Supervision()
         while not stop.is_set() and not supervision.gone:
