@@ -8,9 +8,13 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 
@@ -96,6 +100,46 @@ def test_an_index_out_of_reach_is_named_with_the_variables_that_help(place: Plac
     assert "sfm_wheelhouse, see roles/sfm_base/README.md" in run.output
     assert "hunter2" not in run.output
     assert not (place.here / "opt" / "current").exists()
+
+
+class LookingIndex(BaseHTTPRequestHandler):
+    """A package index that has nothing, and that looks at the command lines of the machine when it is asked."""
+
+    asked: ClassVar[list[str]] = []
+    seen: ClassVar[list[bytes]] = []
+
+    def do_GET(self) -> None:
+        """Answers that there is no such package."""
+        self.asked.append(self.headers.get("Authorization", ""))
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                self.seen.append(path.read_bytes())
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_the_login_of_an_index_shows_in_no_command_line_no_output_and_no_file(place: Place) -> None:
+    """Though ansible is asked for all that it can tell; the index is asked with it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), LookingIndex)
+    Thread(target=server.serve_forever, daemon=True).start()
+    place.wheel("sfm-unheard-of")
+    index = f"http://them:hunter2@127.0.0.1:{server.server_port}/simple"
+    # Without the machine's own settings, which may name other indexes.
+    place.variables["sfm_pip_environment"] = {"PIP_INDEX_URL": index, "PIP_RETRIES": 0, "PIP_CONFIG_FILE": os.devnull}
+    try:
+        run = place.deploy("-vvvv", "--diff")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert run.code != 0
+    assert "Basic " + b64encode(b"them:hunter2").decode() in LookingIndex.asked
+    assert any(b"pip" in line and b"install" in line for line in LookingIndex.seen), "it looked while pip ran"
+    assert not [line for line in LookingIndex.seen if b"hunter2" in line]
+    assert "No matching distribution found for sfm-unheard-of" in run.output
+    assert "hunter2" not in run.output
+    assert not [path for path in (place.here / "opt").rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
 
 
 def test_a_release_that_the_process_owner_cannot_run_where_it_must_never_takes_over(place: Place) -> None:
