@@ -23,7 +23,7 @@ NAME = "SHA256SUMS"
 LIMIT = 1 << 30
 """Bytes; a day of one file a second has 9 MB."""
 
-_LINE = re.compile(rb"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>[0-9]{2}/[^/\\\0\n]+)\n")
+_LINE = re.compile(rb"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>[0-9]{2}/[^/\\\0\r\n]+)")
 """An entry never leads out of its day."""
 
 
@@ -53,11 +53,11 @@ def parse(raw: bytes) -> Manifest:
     length = raw.rfind(b"\n") + 1
     entries: dict[str, str] = {}
     faults = []
-    for line in raw[:length].splitlines(keepends=True):
+    for line in raw[:length].split(b"\n")[:-1]:
         found = _LINE.fullmatch(line)
         file = found["file"].decode("utf-8", "surrogateescape") if found else ""
         if not found or entries.setdefault(file, found["sha256"].decode()) != found["sha256"].decode():
-            faults.append(line.decode("utf-8", "surrogateescape").rstrip("\n"))
+            faults.append(line.decode("utf-8", "surrogateescape"))
     return Manifest(entries=entries, faults=tuple(faults), length=length, torn=length < len(raw))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfm_stream.archive import manifest, marker
@@ -54,6 +54,7 @@ pieces = st.sampled_from(
 noise = st.lists(pieces | st.binary(max_size=40), max_size=5).map(b"".join)
 
 
+@example(b"\r" + b"0" * 64 + b"  20/" + NAME.encode() + b"\n")
 @given(noise)
 def test_any_bytes_are_read_as_entries_and_the_rest_told(raw: bytes) -> None:
     """Every whole line is an entry, a repetition of one, or a fault; what follows the last is the torn end."""
