@@ -30,6 +30,7 @@ from sfm_stream.sources.bluesky.held import Held, NothingHeld
 from sfm_stream.sources.bluesky.selection import Selection, dids
 from sfm_stream.sources.bluesky.session import CursorTooOldError, Request, Session
 from sfm_stream.sources.bluesky.settings import BlueskyStream
+from sfm_stream.sources.trust import tls_context
 from sfm_stream.sources.waits import Waits
 
 OVERLAP = timedelta(seconds=5)
@@ -60,7 +61,7 @@ class BlueskyFeed:
         self._waits = Waits()
         self._host = 0
         self._session: _Session | None = None
-        self._tls = ssl.create_default_context()
+        self._tls = tls_context()
 
     @property
     def remark(self) -> str:
