@@ -6,12 +6,12 @@ import importlib
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from sfm_stream import __version__
-from sfm_stream.errors import ConfigError, SfmError, UsageError
+from sfm_stream.errors import ConfigError, SfmError
 from sfm_stream.places import config_dir_option
 from sfm_stream.table import duration, json_option, json_text, printable, render
 
@@ -186,29 +186,21 @@ def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
 @click.argument("name")
 @config_dir_option
 def rules_check(name: str, config_dir: Path) -> None:
-    """Have X judge the rules of the filter NAME, without taking them."""
-    from sfm_stream.errors import CredentialError
+    """Have the source judge what the filter NAME asks of it, without taking it."""
     from sfm_stream.settings.config import credential_path, read_credential
-    from sfm_stream.sources.x.client import Dropped, Refused
-    from sfm_stream.sources.x.refusals import Kind
-    from sfm_stream.sources.x.rule_check import check_rules
+    from sfm_stream.sources.registry import source
 
-    stream = _read_x_filter(name, config_dir, "rules check")
-    credential = read_credential(credential_path(config_dir, stream.credential))
-    try:
-        judged = check_rules(stream, credential)
-    except Refused as error:
-        kind = CredentialError if error.refusal.kind is Kind.CREDENTIAL else SfmError
-        raise kind(f"X did not judge the rules: {error}") from error
-    except Dropped as error:
-        raise SfmError(f"X could not be asked: {error}") from error
-    click.echo(f"X takes the rules of {name}: {judged}")
+    stream = _read_filter(name, config_dir)
+    asked = source(stream.source)
+    credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
+    click.echo(f"{asked.title} takes the rules of {name}: {asked.judge(stream, credential)}")
 
 
 @rules.command("resolve")
-@click.option("--ask/--known-only", default=True, help="Whether X is asked for those that the host does not know.")
+@click.option("--ask/--known-only", default=True, help="Whether sources are asked for those the host does not know.")
+@click.option("--paid/--free", default=True, help="Whether those are asked that charge for it.")
 @config_dir_option
-def rules_resolve(ask: bool, config_dir: Path) -> None:
+def rules_resolve(ask: bool, paid: bool, config_dir: Path) -> None:
     """Print the ids of accounts followed by name: for deployments, which give the settings to be as a JSON list."""
     from sfm_stream.commands.resolve import resolve
     from sfm_stream.settings.config import read_environment
@@ -217,21 +209,13 @@ def rules_resolve(ask: bool, config_dir: Path) -> None:
     if ask:
         take_up(read_environment(environment_path(config_dir)))
     declared = sys.stdin.buffer.read()
-    click.echo(json_text(resolve(declared, config_dir, ask=ask)))
+    click.echo(json_text(resolve(declared, config_dir, ask=ask, paid=paid)))
 
 
 def _read_filter(name: str, config_dir: Path) -> StreamSettings:
     from sfm_stream.settings.config import find_filter, read_stream
 
     return read_stream(find_filter(config_dir, name))
-
-
-def _read_x_filter(name: str, config_dir: Path, command: str) -> Any:  # noqa: ANN401 - a filter of one source
-    """A filter whose source judges rules by itself."""
-    stream = _read_filter(name, config_dir)
-    if not hasattr(stream, "rule_length"):
-        raise UsageError(f"{name} is a filter of {stream.source}, which holds no rules: {command} has nothing to ask")
-    return stream
 
 
 def _list(config_dir: Path) -> None:

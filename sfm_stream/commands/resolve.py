@@ -1,4 +1,4 @@
-"""Resolves the names of accounts for a deployment: those that the host's settings know already, and the others by X."""
+"""Resolves the names of accounts for a deployment: by the host's settings, and those that it lacks by their source."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.errors import ConfigError
+from sfm_stream.errors import ConfigError, SfmError
 from sfm_stream.settings.config import credential_path, read_credential
-from sfm_stream.settings.model import Stream
-from sfm_stream.sources.x.rules import accounts
+from sfm_stream.settings.model import StreamSettings
+from sfm_stream.sources import registry
+from sfm_stream.sources.base import Dropped, Refused, Source
 
 
 class Resolved(msgspec.Struct):
     """What is known of the accounts that streams follow by name.
 
     Attributes:
-        accounts: By the name of each stream's settings file: see `Stream.accounts`.
-        asked: How many names X was asked for; it charges for each that it found.
-        unresolved: A line for each account, or each stream, of which X told no id.
+        accounts: By the name of each stream's settings file: see `StreamSettings.accounts`.
+        asked: How many names sources were asked for; some charge for each that they find.
+        unresolved: A line for each account, or each stream, of which its source told no id.
     """
 
     accounts: dict[str, dict[str, str]] = {}
@@ -28,38 +29,45 @@ class Resolved(msgspec.Struct):
     unresolved: list[str] = []
 
 
-def resolve(declared: bytes, config_dir: Path, *, ask: bool) -> Resolved:
+def resolve(declared: bytes, config_dir: Path, *, ask: bool, paid: bool = True) -> Resolved:
     """The ids of all accounts followed by name.
 
-    An id that the settings of the host hold stays: it costs once, and a name that somebody else has taken since then
-    does not lead to them. What X does not tell is no failure: such an account is followed by its name.
+    An id that the settings of the host hold stays: it may cost, and a name that somebody else has taken since then
+    does not lead to them. What a source does not tell is no failure here.
 
     Args:
         declared: The settings of streams as they are to be, a JSON list.
         config_dir: Where streams/ and credentials/ lie.
-        ask: Whether X is asked for names that are not known; it is for active streams alone.
+        ask: Whether sources are asked for names that are not known; they are for active streams alone.
+        paid: Whether those are asked, too, that charge for it.
 
     Raises:
         ConfigError: `declared` is not what it should be.
     """
-    try:
-        settings = msgspec.json.decode(declared, type=list[dict[str, Any]])
-        streams = [msgspec.convert(each, Stream) for each in settings if each.get("rules")]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the settings on standard input are no list of streams: {error}") from error
     resolved = Resolved()
-    for stream in streams:
-        wanted = accounts.names(stream.rules)
+    for source, stream in _streams(declared):
+        wanted = source.named(stream)
         file = f"{stream.program}.json"
         held = _held(config_dir / "streams" / file)
         known = {name: held[name] for name in wanted if name in held}
         unknown = [name for name in wanted if name not in known]
-        if unknown and ask and stream.active:
+        if unknown and ask and stream.active and (paid or not source.charges_lookups):
             resolved.asked += len(unknown)
-            known |= _ask(stream, unknown, config_dir, resolved.unresolved)
+            known |= _ask(source, stream, unknown, config_dir, resolved.unresolved)
         if known:
             resolved.accounts[file] = dict(sorted(known.items()))
     return resolved
+
+
+def _streams(declared: bytes) -> list[tuple[Source, StreamSettings]]:
+    found = []
+    try:
+        for raw in msgspec.json.decode(declared, type=list[dict[str, Any]]):
+            source = registry.source(raw.get("source", registry.DEFAULT))
+            found.append((source, msgspec.convert(raw, source.settings)))
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, KeyError) as error:
+        raise ConfigError(f"the settings on standard input are no list of streams: {error}") from error
+    return found
 
 
 def _held(path: Path) -> Mapping[str, str]:
@@ -70,18 +78,15 @@ def _held(path: Path) -> Mapping[str, str]:
         return {}
 
 
-def _ask(stream: Stream, names: list[str], config_dir: Path, unresolved: list[str]) -> dict[str, str]:
-    from sfm_stream.sources.x.accounts import find_ids
-    from sfm_stream.sources.x.api import bearer_token
-    from sfm_stream.sources.x.client import Client, Dropped, Refused
-
+def _ask(
+    source: Source, stream: StreamSettings, names: list[str], config_dir: Path, unresolved: list[str]
+) -> dict[str, str]:
     try:
-        credential = read_credential(credential_path(config_dir, stream.credential))
-        client = Client(bearer_token(credential, stream.api_url), stream.api_url)
-        found, missing = find_ids(client, names)
-    except (ConfigError, Refused, Dropped) as error:
+        credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
+        found, missing = source.look_up(stream, credential, names)
+    except (SfmError, Refused, Dropped) as error:
         many = f"{len(names)} accounts" if len(names) > 1 else f"@{names[0]}"
-        unresolved.append(f"filter {stream.name!r}: {many}: X was not asked, or did not answer: {error}")
+        unresolved.append(f"filter {stream.name!r}: {many}: {source.title} was not asked, or did not answer: {error}")
         return {}
     unresolved.extend(f"filter {stream.name!r}: @{name}: {reason}" for name, reason in missing.items())
     return found

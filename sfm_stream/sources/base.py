@@ -11,7 +11,7 @@ described here; nothing outside `sources/` names one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -310,6 +310,32 @@ class Source(Protocol):
 
     def rules(self, stream: Any) -> list[tuple[str, str]]:  # noqa: ANN401
         """What a stream matches, each part with a name; none where it takes everything."""
+
+    charges_lookups: bool
+    """Whether asking for the ids of accounts costs money."""
+
+    def named(self, stream: Any) -> list[str]:  # noqa: ANN401
+        """The accounts that a stream follows by name, as `StreamSettings.accounts` has them."""
+
+    def look_up(
+        self,
+        stream: Any,  # noqa: ANN401
+        credential: Any,  # noqa: ANN401
+        names: Sequence[str],
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """The ids of accounts by their names, and of the others why they have none.
+
+        Raises:
+            SfmError, Refused, Dropped: The source could not be asked.
+        """
+
+    def judge(self, stream: Any, credential: Any) -> str:  # noqa: ANN401
+        """Has the source judge what a stream asks of it, without taking it; says how much that is.
+
+        Raises:
+            UsageError: The source judges nothing: all is matched on this host.
+            SfmError: It refuses, or could not be asked.
+        """
 
     def standing(self, stream: Any, live: Status, now: datetime) -> str:  # noqa: ANN401
         """What is wrong with what is in force at the source, while a stream is connected; "" where nothing is."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
+from sfm_stream.errors import UsageError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
@@ -14,7 +15,7 @@ from sfm_stream.sources.base import Classified, Context
 from sfm_stream.sources.bluesky.events import classify, read
 from sfm_stream.sources.bluesky.feed import BlueskyFeed
 from sfm_stream.sources.bluesky.selection import Selection
-from sfm_stream.sources.bluesky.settings import BlueskyStream, faults
+from sfm_stream.sources.bluesky.settings import BlueskyStream, faults, handle, is_did
 
 
 class _Bluesky:
@@ -34,6 +35,27 @@ class _Bluesky:
         parts = [("track", each) for each in stream.track] + [("tag", each) for each in stream.tags]
         parts += [("follow", each) for each in stream.follow] + [("lang", each) for each in stream.langs]
         return parts + ([("query", stream.query)] if stream.query is not None else [])
+
+    charges_lookups = False
+
+    def named(self, stream: BlueskyStream) -> list[str]:
+        """See `sfm_stream.sources.base.Source`: handles."""
+        return list(dict.fromkeys(handle(each) for each in stream.follow if not is_did(each)))
+
+    def look_up(
+        self,
+        stream: BlueskyStream,
+        credential: Credential | None,  # noqa: ARG002
+        names: Sequence[str],
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.bluesky.handles import find_dids
+
+        return find_dids(stream.resolver, names, stream.contact)
+
+    def judge(self, stream: BlueskyStream, credential: Credential | None) -> str:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`: nothing is asked of it but the stream."""
+        raise UsageError(f"{self.title} judges no filters: what {stream.name!r} asks for is matched on this host")
 
     def standing(self, stream: BlueskyStream, live: Status, now: datetime) -> str:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`: the host holds nothing of ours."""

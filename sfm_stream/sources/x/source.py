@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
+from sfm_stream.errors import CredentialError, SfmError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.checks import stream_faults
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import SAMPLE, Credential, Stream
-from sfm_stream.sources.base import Classified, Context
+from sfm_stream.sources.base import Classified, Context, Dropped
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.feed import XFeed
+from sfm_stream.sources.x.rules import accounts
 from sfm_stream.sources.x.rules.accounts import by_id
 from sfm_stream.table import duration
 
@@ -39,6 +41,36 @@ class _X:
         from sfm_stream.sources.x.rules.compiler import compile_rules
 
         return [(rule.tag, rule.value) for rule in compile_rules(stream)] if stream.kind != SAMPLE else []
+
+    charges_lookups = True
+
+    def named(self, stream: Stream) -> list[str]:
+        """See `sfm_stream.sources.base.Source`."""
+        return accounts.names(stream.rules)
+
+    def look_up(
+        self, stream: Stream, credential: Credential, names: Sequence[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.x.accounts import find_ids
+        from sfm_stream.sources.x.api import bearer_token
+        from sfm_stream.sources.x.client import Client
+
+        return find_ids(Client(bearer_token(credential, stream.api_url), stream.api_url), names)
+
+    def judge(self, stream: Stream, credential: Credential) -> str:
+        """See `sfm_stream.sources.base.Source`: X's ``dry_run``."""
+        from sfm_stream.sources.x.client import Refused
+        from sfm_stream.sources.x.refusals import Kind
+        from sfm_stream.sources.x.rule_check import check_rules
+
+        try:
+            return str(check_rules(stream, credential))
+        except Refused as error:
+            kind = CredentialError if error.refusal.kind is Kind.CREDENTIAL else SfmError
+            raise kind(f"X did not judge the rules: {error}") from error
+        except Dropped as error:
+            raise SfmError(f"X could not be asked: {error}") from error
 
     def standing(self, stream: Stream, live: Status, now: datetime) -> str:
         """See `sfm_stream.sources.base.Source`: the rules at X."""
