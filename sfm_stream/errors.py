@@ -73,7 +73,7 @@ class LockedError(SfmError):
 
 
 class NotAllowedError(SfmError):
-    """Whoever runs the command may not look at what it is about; the message says who may."""
+    """The user may not look at what the command is about; the message says who may."""
 
     exit_code = 77
 

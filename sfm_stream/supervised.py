@@ -1,4 +1,4 @@
-"""What a program under supervisor must heed.
+"""What a program under supervisor must take into account.
 
 Supervisor takes an exit within `STEADY` seconds of the start for a failed start, whatever the exit code, and
 starts the program again. And a supervisord that is killed leaves its programs running: they would keep files and

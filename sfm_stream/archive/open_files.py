@@ -1,7 +1,7 @@
 """Whether any process still writes a file.
 
 The kernel knows: it grants a read lease on a file only while nobody has it open for
-writing, whoever that is. Where it grants none to us (another's file, some network
+writing, under any user. Where it grants none to us (another's file, some network
 filesystems), the open files of all processes that we may look into are searched, and,
 unless those are all there are, a file counts as finished only when it has not changed
 for a while.
@@ -37,7 +37,7 @@ class Writers:
         self._looked = -RECENT
         self._saw_all = True
         # The kernel sends SIGIO to a lease's holder when somebody opens the file meanwhile; unheeded, that would kill.
-        with suppress(ValueError):  # not in the main thread: then whoever runs us has seen to it
+        with suppress(ValueError):  # not in the main thread: then the caller has seen to it
             signal.signal(signal.SIGIO, signal.SIG_IGN)
 
     def writes(self, fd: int) -> bool:

@@ -90,7 +90,7 @@ def run(
         recorder = Recorder(settings, settings_path, save=save, signals=signals, supervision=supervision)
         recorder.run(credential)
     except BrokenPipeError:
-        # Whoever read our output has enough, as `head` does.
+        # The reader of our output has enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except SfmError as error:
         if error.exit_code in STOP_CODES and supervision.active:
@@ -100,7 +100,7 @@ def run(
 
 
 class _OneLine(logging.Formatter):
-    """Shows control characters as escapes: what a server says must not speak to the terminal of whoever reads it."""
+    """Shows control characters as escapes: what a server says must not speak to the reader's terminal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         record.message = printable(record.message)
@@ -491,7 +491,7 @@ class Recorder:
             except OSError as error:
                 raise _storage_error(error, self._state_dir) from error
         elif self._stream.budget != Budget():
-            # Printed posts cost as much; whoever may not write the counters prints all the same.
+            # Printed posts cost as much; a user who may not write the counters prints all the same.
             with suppress(OSError):
                 self._meter.save()
 

@@ -205,7 +205,7 @@ def _create(directory: Path, program: str, begun: datetime) -> tuple[names.Captu
         except FileExistsError:
             pass
         else:
-            # Whoever has a segment alone can make its capture file: looked at now and not before, that stays true.
+            # Only the one holder of a segment can make its capture file: looked at now and not before, that stays true.
             if not (directory / str(name)).exists():
                 return name, descriptor
             os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Turns signals into flags, and ends waits at once: a byte in a pipe wakes whoever waits."""
+"""Turns signals into flags, and ends waits at once: a byte in a pipe wakes the one that waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-class Interrupted(BaseException):  # no Exception: nothing between here and whoever asked for it may take it for its own
+class Interrupted(BaseException):  # no Exception: nothing on the way up may take it for its own
     """A signal asked to stop, and what was under way can be taken up again by the next start."""
 
 
@@ -18,7 +18,7 @@ class Signals:
 
     Attributes:
         stop: The name of the signal that asked to stop, or None.
-        reread: Whether SIGHUP came; whoever reads the settings sets it back.
+        reread: Whether SIGHUP came; the reader of the settings sets it back.
     """
 
     def __init__(self) -> None:

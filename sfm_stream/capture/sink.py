@@ -216,7 +216,7 @@ class Printed:
         self._give_up: float | None = None
 
     def write(self, lines: Sequence[Line]) -> None:
-        """Prints lines at once, for whoever reads a pipe."""
+        """Prints lines at once, for a reader of a pipe."""
         text = memoryview(b"\n".join([*(line.raw for line in lines), b""]))
         descriptor = sys.stdout.fileno()
         # A pipe of which it is said that it can be written takes this much without a wait.

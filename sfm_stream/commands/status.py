@@ -60,9 +60,9 @@ def status(as_json: bool, config_dir: Path, state_dir: Path | None) -> None:
         click.echo(f"No streams in {config_dir}.")
     else:
         click.echo(table.render(_COLUMNS, map(_row, reports), right=("TODAY", "MONTH", "COST", "FREE")))
-    ill = [each.program for each in reports if not each.well]
-    if ill:
-        raise FindingsError("" if as_json else f"not well: {', '.join(ill)}")
+    failing = [each.program for each in reports if not each.well]
+    if failing:
+        raise FindingsError("" if as_json else f"not well: {', '.join(failing)}")
 
 
 def _report(stream: StreamSettings | Unusable, state_dir: Path) -> Report:

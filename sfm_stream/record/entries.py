@@ -1,6 +1,6 @@
 """The entries of a journal that are read again, one type for each event; the journal's table says what else they hold.
 
-An entry is judged once, here, as it is read: whoever gets one can rely on its fields.
+An entry is judged once, here, as it is read: its readers can rely on its fields.
 """
 
 from __future__ import annotations

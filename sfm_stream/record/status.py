@@ -170,7 +170,7 @@ class Lock:
 
 
 def _take(descriptor: int) -> None:
-    """Tries for a moment: whoever asks whether the program is alive holds the lock just as long."""
+    """Tries for a moment: a process that asks whether the program is alive holds the lock just as long."""
     for _ in range(9):
         with contextlib.suppress(BlockingIOError):
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -104,7 +104,7 @@ def serving_options(port: int, plan: str) -> Callable[[Callable[..., None]], Cal
 
 
 def _check_loopback(host: str) -> None:
-    """Refuses addresses that others could reach: whoever reaches a simulator may do anything with it."""
+    """Refuses addresses that others could reach: anyone who reaches a simulator may do anything with it."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -234,7 +234,7 @@ def _hold_the_slot(world: World) -> object:
 
 
 def test_a_slot_that_another_program_holds_is_waited_for(world: World) -> None:
-    """Whoever else holds the only connection keeps it; the status says from where and since when."""
+    """Another holder of the only connection keeps it; the status says from where and since when."""
     stream = _hold_the_slot(world)
     foreign = frozenset(each["id"] for each in world.connections())
     running = world.start(patch=SOON)

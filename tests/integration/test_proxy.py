@@ -15,7 +15,7 @@ from tests.support.proxy import Proxy, authority, relay, serving
 from tests.support.simulator import simulator
 
 NAME = "api.x.test"
-"""A name that nothing can resolve: whoever gets there was led by the proxy."""
+"""A name that nothing can resolve: a request that gets there was led by the proxy."""
 PASSWORD = "s3cret-of-the-proxy"
 
 

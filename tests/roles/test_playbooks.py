@@ -19,7 +19,7 @@ STREAM: dict[str, Any] = {
     "sfm_filters": [{"name": "storms", "credential": "library", "track": ["storm"]}],
 }
 LOCAL = {"ansible_connection": "local"}
-# An address that leads nowhere: whoever tries to connect is unreachable.
+# An address that leads nowhere: what tries to connect is unreachable.
 AWAY = {"ansible_host": "192.0.2.1", "ansible_timeout": 1}
 
 

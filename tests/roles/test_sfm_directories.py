@@ -82,7 +82,7 @@ def here() -> Iterator[Path]:
 
 
 def test_missing_parents_belong_to_root(here: Path) -> None:
-    """Whoever owns a parent decides what the name below it leads to."""
+    """The owner of a parent decides what the name below it leads to."""
     os.umask(0o077)
     try:
         result = make(wanted(here / "lib/sfm/data"))

@@ -18,7 +18,7 @@ from tests.roles.streams_host import BIN, ROOT, TOKEN, Deployed, run_playbook
 from tests.support.simulator import simulator
 
 PREFLIGHT = ROOT / "playbooks" / "preflight.yml"
-# Addresses that lead nowhere: whoever tries to connect waits in vain.
+# Addresses that lead nowhere: what tries to connect waits in vain.
 HOSTS: dict[str, Any] = {"first": {"ansible_host": "192.0.2.1"}, "second": {"ansible_host": "192.0.2.2"}}
 GOOD: dict[str, Any] = {
     "sfm_credentials": {"library": {"bearer_token": TOKEN}, "weather": {"bearer_token": TOKEN + "w"}},
@@ -305,7 +305,7 @@ def test_defaults_and_specification_of_a_role_list_the_same(role: str) -> None:
 
 
 def test_roles_agree_on_the_defaults_that_they_share() -> None:
-    """Whoever leaves a variable out gets one value everywhere."""
+    """Leaving a variable out gives one value everywhere."""
     seen: dict[str, object] = {}
     for path in sorted((ROOT / "roles").glob("*/defaults/main.yml")):
         for name, value in yaml.safe_load(path.read_text()).items():

@@ -133,7 +133,7 @@ def test_what_a_broken_run_or_a_hand_left_is_healed(host: Host) -> None:
 
 
 def test_a_program_stopped_by_hand_stays_so_and_is_named(host: Host) -> None:
-    """Whoever stopped it had a reason; a variable overrules it."""
+    """The person who stopped it had a reason; a variable overrules it."""
     host.deploy().ok()
     host.ctl("stop", "twitterfilter-storms")
     respectful = host.deploy().ok()
@@ -214,7 +214,7 @@ def test_the_programs_of_an_older_sfm_are_named_and_left_alone(host: Host) -> No
 
 
 def test_a_declared_program_that_somebody_else_runs_is_refused_and_left_alone(host: Host) -> None:
-    """Two files that define one program become one; whoever wrote the other would lose it without a word."""
+    """Two files that define one program become one; the author of the other would lose it without a word."""
     (host.here / "theirs" / "sfm.conf").write_text(OLD_SFM.format(name="twitterfilter-storms"))
     host.ctl("update")
     host.await_that(lambda: "twitterfilter-storms" in host.pids())

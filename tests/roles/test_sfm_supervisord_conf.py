@@ -179,7 +179,7 @@ def test_a_dry_run_shows_the_edit_but_no_password_and_changes_nothing(host: Host
 
 @root
 def test_all_programs_of_the_host_are_named(host: Host) -> None:
-    """Whoever must restart supervisord can say what that stops."""
+    """The one who must restart supervisord can say what that stops."""
     (host.here / "theirs").mkdir()
     (host.here / "theirs/a.conf").write_text(
         "[program:included]\ncommand=/bin/cat\n[eventlistener:ears]\ncommand=/bin/cat\n"

@@ -100,7 +100,7 @@ def test_every_way_to_write_an_include_list_is_extended(include: str) -> None:
 
 @pytest.mark.parametrize("spelling", [PATTERN, "../sfm/supervisor.d/*.conf", "%(here)s/../sfm/supervisor.d/*.conf"])
 def test_a_pattern_that_is_there_already_is_not_added_and_not_removed(spelling: str) -> None:
-    """Whoever wrote it owns it, in whatever spelling."""
+    """Its author owns it, in whatever spelling."""
     text = DEBIAN + f"    {spelling}\n"
     assert files(edit(text)) == files(text)
     assert files(conf.undo(edit(text))) == files(text)

@@ -145,7 +145,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_name_costs_once_and_keeps_the_id_that_it_was_found_with(config: Path) -> None:
-    """Whoever takes the name later is not followed, and X is asked for new names alone."""
+    """An account that takes the name later is not followed, and X is asked for new names alone."""
     with serving(Users(nws="77", other="88")) as app:
         assert isinstance(app, Users)
         first = resolved(config, stream("NWS", api_url=app.url))

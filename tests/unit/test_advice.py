@@ -1,4 +1,4 @@
-"""Whoever writes something that means another thing to X is told, with the way to say what was meant."""
+"""A person who writes something that means another thing to X is told so, with the way to say what was meant."""
 
 # Quotes and commas of other kinds are what this is about.
 # ruff: noqa: RUF001

@@ -176,7 +176,7 @@ def test_rules_that_x_refuses_altogether_stop_the_program(app: App, status: int)
 
 @pytest.mark.parametrize(("status", "kind"), [(429, Kind.RATE_LIMIT), (503, Kind.SERVER), (401, Kind.CREDENTIAL)])
 def test_other_refusals_say_nothing_against_the_rules(app: App, status: int, kind: Kind) -> None:
-    """They are for whoever asked to handle."""
+    """They are for the caller to handle."""
     app.answers = [(status, {"title": "No"})]
     with pytest.raises(Refused) as caught:
         api.change_rules(app.client(), Add(rules(1)))

@@ -115,7 +115,7 @@ ends = st.sampled_from(["dropped", "unreachable", *Kind])
 @settings(max_examples=50)
 @given(st.lists(st.tuples(ends, st.floats(0, 3)), min_size=60, max_size=200))
 def test_x_never_sees_more_connects_than_it_allows(course: list[tuple[str | Kind, float]]) -> None:
-    """However connections end, whoever waits as told stays within 50 connects in 15 minutes."""
+    """However connections end, a program that waits as told stays within 50 connects in 15 minutes."""
     backoff, now = Backoff(), 1000.0
     connects: list[float] = []
     for end, held in course:

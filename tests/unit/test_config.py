@@ -50,7 +50,7 @@ def test_settings_are_read_with_their_defaults(tmp_path: Path) -> None:
 
 
 def test_every_fault_is_told_at_once_with_file_key_value_and_cure(tmp_path: Path) -> None:
-    """A person who mends a file wants them all."""
+    """A person who corrects a file wants them all."""
     wrong = STREAM | {"save_interval": 0, "actve": True, "min_free": "lots", "credential": "no/slash", "rules": []}
     path = put(tmp_path / "s.json", wrong)
     lines = fault(path).splitlines()

@@ -68,7 +68,7 @@ def test_a_planned_stop_is_an_outage_since_the_last_byte(host: Host) -> None:
 
 
 def test_a_failure_before_a_stop_stays_the_cause(host: Host) -> None:
-    """Whoever stops a program that has lost its connection did not make the gap."""
+    """Stopping a program that has lost its connection does not make the gap."""
     host.happened(0, "connect")
     host.happened(5, "disconnect", reason="closed by X", planned=False, last_byte=clock.text(at(4)))
     host.happened(6, "stop", reason="SIGTERM", planned=True)

@@ -30,7 +30,7 @@ def test_what_a_terminal_would_obey_is_escaped(text: str, shown: str) -> None:
 
 
 def test_control_characters_of_a_server_do_not_reach_the_log(tmp_path: Path) -> None:
-    """X's own words are shown, and cannot clear the screen of whoever reads them, nor forge lines."""
+    """X's own words are shown, and cannot clear the reader's screen, nor forge lines."""
     with serving(App()) as app:
         app.answers = [(401, {"title": "No", "detail": "\x1b[2J\n2026 ERROR forged"})] * 9
         settings = {"kind": "filterstream", "name": "a", "credential": "c", "api_url": app.url, "min_free": "0"}

@@ -212,7 +212,7 @@ def test_advice_on_what_yaml_has_read_never_invents_what_was_written(written: st
 
 
 def test_all_faults_are_found_at_once() -> None:
-    """A person mends an inventory in one go."""
+    """A person corrects an inventory in one go."""
     found = faults(
         ("sfm_filters.0.trak", ["x"]),
         ("sfm_filters.0.follow", [1, 2]),

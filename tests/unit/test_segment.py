@@ -122,7 +122,7 @@ def test_first_and_last_post_are_told(tmp_path: Path) -> None:
 
 
 def test_a_segment_without_lines_is_a_whole_gzip_of_nothing(tmp_path: Path) -> None:
-    """Whoever begins one too many leaves no broken file."""
+    """A segment that turned out not to be needed leaves no broken file."""
     finished = begin(tmp_path).finish()
     assert gzip.decompress((tmp_path / finished.file).read_bytes()) == b""
     assert (finished.posts, finished.first_id, finished.first_time) == (0, None, None)

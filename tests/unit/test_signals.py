@@ -66,7 +66,7 @@ def test_a_hangup_asks_to_read_again_and_stops_nothing() -> None:
 
 
 def test_a_signal_that_came_before_the_wait_is_not_missed() -> None:
-    """Whoever waits after it does not wait."""
+    """A wait that begins after it ends at once."""
     script = """
     import os, signal
     from sfm_stream.capture.signals import Signals

@@ -167,7 +167,7 @@ def test_an_error_of_the_disk_is_not_swallowed(place: Place) -> None:
 
 
 def test_printed_lines_reach_a_pipe_at_once() -> None:
-    """Whoever reads the output sees each batch when it comes; bytes are as they arrived."""
+    """The reader of the output sees each batch when it comes; bytes are as they arrived."""
     script = (
         "import sys\n"
         "from sfm_stream.capture.sink import Printed\n"

@@ -1,4 +1,4 @@
-"""Whoever may not look at a host's streams is told so, with who may, and not that there is nothing."""
+"""A user who may not look at a host's streams is told so, with who may, and not that there is nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program under supervisor must heed."""
+"""What a program under supervisor must take into account."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ short_description: Make directories that nobody can turn against root
 description:
   - Looks at all directories before it changes anything, and fails with all that is wrong with them at once.
   - Makes what is missing. Parents are made C(root:root 0755), and those that the process owner has are given back to
-    root; whoever owns a parent decides what its names lead to.
+    root; the owner of a parent decides what its names lead to.
   - Goes down from C(/) one name at a time, by file descriptors, and changes only what it holds open. A directory that
     is a link is refused, and so is a link on the way to it that somebody other than root can change.
   - What an earlier process owner has in a directory is given to the new one, and the directory itself last, so that a

@@ -251,20 +251,20 @@ class Directory:
                 self._lock(folder)
             entries = sorted(os.listdir(folder))  # noqa: PTH208 - of what is locked, not of a name
             mine = [name for name in entries if self.ours.fullmatch(name)]
-            litter = [name for name in entries if TEMPORARY.fullmatch(name)]
-            foreign = sorted(set(entries) - set(mine) - set(litter))
+            leftovers = [name for name in entries if TEMPORARY.fullmatch(name)]
+            foreign = sorted(set(entries) - set(mine) - set(leftovers))
             found = self._found(mine, folder)
             plan = plan_changes(found, self.wanted)
             self._guard(found)
-            result = self._result(plan, litter, foreign, found)
+            result = self._result(plan, leftovers, foreign, found)
             if not self.check_mode:
-                self._apply(plan, litter, folder)
+                self._apply(plan, leftovers, folder)
         finally:
             os.close(folder)
         return result
 
     def _lock(self, folder: int) -> None:
-        """Two runs at once would take each other's temporary files for litter."""
+        """Two runs at once would take each other's temporary files for leftovers."""
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -314,17 +314,17 @@ class Directory:
                 "nothing was changed. If that is meant, say so: allow_empty, which for streams is sfm_filters: []"
             )
 
-    def _result(self, plan: Plan, litter: list[str], foreign: list[str], found: dict[str, Wanted]) -> dict[str, Any]:
+    def _result(self, plan: Plan, leftovers: list[str], foreign: list[str], found: dict[str, Wanted]) -> dict[str, Any]:
         removed = plan.orphans if self.params["purge"] else []
         updated = sorted(plan.rewritten + plan.adjusted)
         result: dict[str, Any] = {
-            "changed": bool(plan.added or updated or removed or litter),
+            "changed": bool(plan.added or updated or removed or leftovers),
             "added": plan.added,
             "updated": updated,
             "removed": removed,
             "orphans": [] if self.params["purge"] else plan.orphans,
             "foreign": foreign,
-            "cleaned": litter,
+            "cleaned": leftovers,
         }
         if not self.params["secret"]:
             result["diff"] = [self._diff(name, found, removed) for name in [*plan.added, *updated, *removed]]
@@ -340,8 +340,8 @@ class Directory:
             sides = [side.content.decode(errors="replace") if side else "" for side in (before, after)]
         return {"before_header": path, "after_header": path, "before": sides[0], "after": sides[1]}
 
-    def _apply(self, plan: Plan, litter: list[str], folder: int) -> None:
-        for name in litter:
+    def _apply(self, plan: Plan, leftovers: list[str], folder: int) -> None:
+        for name in leftovers:
             os.unlink(name, dir_fd=folder)
         staged: dict[str, str] = {}
         try:

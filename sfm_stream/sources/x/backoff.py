@@ -25,7 +25,7 @@ CLOSED_FIRST, CLOSED_MAX = 1.0, 20.0
 STEADY = 60.0
 """A connection that held this many seconds makes the next wait the first of its kind again."""
 WINDOW, CONNECTS = 900.0, 45
-"""Fewer connects in 15 minutes than X allows, for whoever else uses the credential now and then."""
+"""Fewer connects in 15 minutes than X allows, for others who use the credential now and then."""
 
 
 class Backoff:

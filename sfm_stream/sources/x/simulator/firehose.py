@@ -39,7 +39,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Taker(Protocol):
-    """Whoever wants posts."""
+    """A reader of posts."""
 
     def offer(self, items: Iterable[Item]) -> None:
         """Takes what it wants of the posts."""
