@@ -1,4 +1,4 @@
-"""The embedded X as a process of its own, and what it says that it did."""
+"""A simulated source as a process of its own, and what it says that it did."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Simulator:
         return [entry["id"] for entry in self.ledger("post")]
 
     def plan(self, *steps: dict[str, Any]) -> None:
-        """Orders faults: see `sfm_stream.sources.x.simulator.plan`."""
+        """Orders faults: see the source's own simulator."""
         self.call("POST", "/_simulator/plan", {"steps": list(steps)})
 
     def call(self, method: str, path: str, body: object = None, token: str = "TOKEN") -> Any:
@@ -52,11 +52,11 @@ class Simulator:
 
 
 @contextmanager
-def simulator(folder: Path, *options: str) -> Iterator[Simulator]:
-    """Runs a simulator on a free port, with its ledger in `folder`."""
+def simulator(folder: Path, *options: str, source: str = "x") -> Iterator[Simulator]:
+    """Runs a simulator of a source on a free port, with its ledger in `folder`."""
     ledger = folder / "ledger.jsonl"
-    command = [sys.executable, "-m", "sfm_stream", "simulate", "--port", "0", "--ledger", str(ledger), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "sfm_stream", "simulate", source, "--port", "0", "--ledger", str(ledger)]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             url = process.stdout.readline().decode().strip()
