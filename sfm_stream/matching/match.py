@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from sfm_stream.matching.expression import And, Not, Or, Query, QueryError, Term, cut, structure, terms
 from sfm_stream.matching.letters import AT_SIGNS, HASH_SIGNS, QUOTES, fold, is_searchable
 from sfm_stream.matching.view import View
@@ -208,6 +210,21 @@ def _searchable(text: str) -> str:
     if not is_searchable(text):
         raise QueryError(f"{cut(text)!r} is nothing to look for: a letter, digit or emoji is needed")
     return text
+
+
+def by_id(query: Query, identity: Callable[[str], str]) -> Query:
+    """The query with what `identity` gives in the place of each account that it names, without its @."""
+    match query:
+        case Term(operator="from" | "to" | "@", value=value):
+            return msgspec.structs.replace(query, value=identity(value.lstrip(AT_SIGNS)))
+        case Term():
+            return query
+        case Not(term=term):
+            named = by_id(term, identity)
+            assert isinstance(named, Term), "a term stays one"  # noqa: S101
+            return Not(named)
+        case And(parts=parts) | Or(parts=parts):
+            return type(query)(tuple(by_id(part, identity) for part in parts))
 
 
 def accounts(query: Query) -> list[str]:

@@ -172,7 +172,7 @@ def _newer(payload: _Payload) -> Event:
         kind=payload.type.removeprefix(f"{_NAMESPACE}#"),
         did=payload.did,
         seq=payload.seq,
-        time=payload.time,
+        time=_utc(payload.time),
         rev=payload.rev,
         operation=payload.operation,
         collection=payload.collection,
@@ -183,6 +183,13 @@ def _newer(payload: _Payload) -> Event:
         status=payload.account.status or payload.name,
         message=payload.message,
     )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    try:
+        return time and (time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC))
+    except OverflowError:
+        return None
 
 
 def _older(wire: _Wire) -> Event:
@@ -209,8 +216,8 @@ def _older(wire: _Wire) -> Event:
 def _tolerant(line: bytes) -> _Wire | None:
     """An event with parts that are not as described is an event all the same; Python's reader takes more JSON."""
     try:
-        raw: Any = json.loads(line.decode("utf-8", "replace"), strict=False)
-        record = json.dumps(_record(raw)).encode()
+        raw: Any = json.loads(line.decode("utf-8", "replace"), strict=False, parse_constant=lambda _: None)
+        record = json.dumps(_record(raw), ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
         return None
     wire = _fitting(_Wire, raw)

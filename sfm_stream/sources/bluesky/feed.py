@@ -25,7 +25,7 @@ from sfm_stream.sources.base import (
     Replay,
     Retry,
 )
-from sfm_stream.sources.bluesky.events import Event, classified, microseconds, read
+from sfm_stream.sources.bluesky.events import TIME_CURSOR, Event, classified, microseconds, read
 from sfm_stream.sources.bluesky.held import Held, NothingHeld
 from sfm_stream.sources.bluesky.selection import Selection, dids
 from sfm_stream.sources.bluesky.session import CursorTooOldError, Request, Session
@@ -211,7 +211,8 @@ class _Session(Session):
         except CursorTooOldError as error:
             log.error("%s has nothing left from the cursor %s on: %s", self.request.host, self.request.cursor, error)
             self.moved, self.exact = True, False
-            self.request = msgspec.structs.replace(self.request, cursor=error.floor)
+            # A time so old is moved up to the oldest event; the oldest number could be too old again a moment later.
+            self.request = msgspec.structs.replace(self.request, cursor=str(TIME_CURSOR))
             super().run()
 
     def unread(self) -> int:

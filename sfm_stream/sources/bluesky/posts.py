@@ -6,6 +6,7 @@ part is as good as not there. Facets count UTF-8 bytes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,11 +46,13 @@ def view(event: Event) -> View:
     return View(
         texts=tuple(filter(None, texts)),
         tags=frozenset(fold(tag) for tag in tags if tag),
-        mentions=frozenset(_text(each, "did") for each in features if each.get("$type") == f"{_FACET}mention"),
+        mentions=frozenset(fold(_text(each, "did")) for each in features if each.get("$type") == f"{_FACET}mention"),
         links=tuple(dict.fromkeys(filter(None, links))),
         langs=frozenset(each.casefold() for each in _list(record, "langs") if isinstance(each, str)),
-        author=frozenset({event.did}),
-        to=frozenset({_author(parent)}) if isinstance(reply, dict) and (parent := reply.get("parent")) else frozenset(),
+        author=frozenset({fold(event.did)}),
+        to=frozenset({fold(_author(parent))})
+        if isinstance(reply, dict) and (parent := reply.get("parent"))
+        else frozenset(),
         media=frozenset(media),
         reply=isinstance(reply, dict),
         quote=quotes,
@@ -58,11 +61,20 @@ def view(event: Event) -> View:
 
 
 def _record(event: Event) -> dict[str, Any]:
+    text = bytes(event.record)
     try:
-        found = msgspec.json.decode(event.record) if bytes(event.record) else None
+        found = msgspec.json.decode(text) if text else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+        found = _tolerant(text)
     return found if isinstance(found, dict) else {}
+
+
+def _tolerant(text: bytes) -> object:
+    """Python's reader takes more, such as numbers out of range and bytes that are no UTF-8."""
+    try:
+        return json.loads(text.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _features(record: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfm_stream.matching.match import Test, Words, any_of, author, compile_query, languages, parse, tag, track
+from sfm_stream.matching.match import Test, Words, any_of, author, by_id, compile_query, languages, parse, tag, track
 from sfm_stream.sources.bluesky.events import Event
 from sfm_stream.sources.bluesky.posts import view
 from sfm_stream.sources.bluesky.settings import BlueskyStream, handle, is_did
@@ -44,7 +44,7 @@ def _matching(stream: BlueskyStream) -> Test | None:
     tests = [track(entry) for entry in stream.track] + [tag(each) for each in stream.tags]
     tests += [author(did) for did in dids(stream)]
     if stream.query is not None:
-        tests.append(compile_query(parse(stream.query)))
+        tests.append(compile_query(by_id(parse(stream.query), lambda name: stream.accounts.get(handle(name), name))))
     if not tests:
         return None if not stream.follow else lambda _: False
     return any_of(tests)

@@ -7,7 +7,6 @@ a quiet filter is told from a dead connection. Nothing has to be received before
 from __future__ import annotations
 
 import json
-import re
 import ssl
 import threading
 import time
@@ -33,6 +32,8 @@ WAIT = 0.5
 """Seconds between two looks at whether to end."""
 URL_LIMIT = 8000
 """Proxies refuse longer request lines; a longer list of accounts goes by a message (v1) or is matched here (v2)."""
+ACCOUNT_LIMIT = 10_000
+"""A host selects by at most so many accounts; more are matched here."""
 DETAIL = 300
 
 ENDPOINTS = {1: "/subscribe", 2: "/xrpc/network.bsky.jetstream.subscribeEvents"}
@@ -61,12 +62,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def by_message(self) -> bool:
         """Whether the accounts are sent in a message, the address being too long for them."""
-        return self.wire == 1 and len(self._query(self.dids)) > URL_LIMIT
+        return self.wire == 1 and self.accounts_on_host and len(self._query(self.dids)) > URL_LIMIT
 
     @property
     def accounts_on_host(self) -> bool:
         """Whether the host selects by account; if not, the events of all accounts come."""
-        return bool(self.dids) and (self.wire == 1 or len(self._query(self.dids)) <= URL_LIMIT)
+        if not self.dids or len(self.dids) > ACCOUNT_LIMIT:
+            return False
+        return self.wire == 1 or len(self._query(self.dids)) <= URL_LIMIT
 
     @property
     def url(self) -> str:
@@ -80,7 +83,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         parameters = [(collections, each) for each in self.collections] + [(accounts, each) for each in dids]
         if self.cursor is not None:
             parameters.append(("cursor", self.cursor))
-        if self.wire == 1 and self.dids and not dids:
+        if self.by_message and not dids:
             parameters.append(("requireHello", "true"))
         return urlencode(parameters, safe=":.*")
 
@@ -92,16 +95,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CursorTooOldError(Exception):
-    """The host no longer has what followed the cursor.
-
-    Attributes:
-        floor: The oldest cursor that it takes; None where it does not say.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message[:DETAIL])
-        numbers = [int(each) for each in re.findall(r"\d+", message)]
-        self.floor = str(numbers[-1]) if numbers else None
+    """The host no longer has what followed the cursor, a number of its own sequence."""
 
 
 class Session:
@@ -223,7 +217,7 @@ def _refusal(refused: InvalidStatus) -> Refused | CursorTooOldError:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         detail = " ".join(body.decode("utf-8", "replace").split())
     if error == "CursorTooOld":
-        return CursorTooOldError(detail)
+        return CursorTooOldError(detail[:DETAIL])
     try:
         wait = max(0.0, float(answer.headers.get("Retry-After", "0")))
     except ValueError:

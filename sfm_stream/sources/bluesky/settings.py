@@ -8,7 +8,7 @@ from typing import Literal
 
 from sfm_stream.matching.expression import QueryError
 from sfm_stream.matching.letters import AT_SIGNS, is_searchable
-from sfm_stream.matching.match import parse
+from sfm_stream.matching.match import accounts, parse
 from sfm_stream.settings.checks import name_faults
 from sfm_stream.settings.faults import Fault, show
 from sfm_stream.settings.model import Budget, StreamSettings
@@ -16,6 +16,8 @@ from sfm_stream.sources.bluesky.events import POSTS
 
 HOSTS = ("wss://jetstream.us-east.bsky.network", "wss://jetstream.us-west.bsky.network")
 """Bluesky's own hosts that speak the newer wire, and the older one too."""
+COLLECTION_LIMIT = 100
+"""The most that a host takes."""
 RESOLVER = "https://public.api.bsky.app"
 
 _DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[A-Za-z0-9.%-]+(:[A-Za-z0-9.%-]+)*)")
@@ -108,10 +110,7 @@ def faults(stream: BlueskyStream, where: str, *, whole: bool = True) -> Iterator
             fix = "a letter, digit or emoji is needed on each side of a comma"
             yield Fault(where=f"{where}: track[{index}]", problem=f"found {show(entry)}", fix=fix)
     if stream.query is not None:
-        try:
-            parse(stream.query)
-        except QueryError as error:
-            yield Fault(where=f"{where}: query", problem=f"found {show(stream.query)}", fix=str(error))
+        yield from _query_faults(stream.query, f"{where}: query")
     for key, (pattern, fix) in _FORMS.items():
         for index, value in enumerate(getattr(stream, key)):
             if not pattern.fullmatch(value):
@@ -119,5 +118,21 @@ def faults(stream: BlueskyStream, where: str, *, whole: bool = True) -> Iterator
             elif key == "hosts" and value.startswith("ws:") and not _LOOPBACK.fullmatch(value):
                 fix = "ws:// is for a host on this machine alone; write wss://"
                 yield Fault(where=f"{where}: {key}[{index}]", problem=f"found {show(value)}", fix=fix)
+    if len(stream.collections) > COLLECTION_LIMIT:
+        problem = f"found {len(stream.collections)} of them"
+        fix = f"a host takes at most {COLLECTION_LIMIT}; a prefix such as app.bsky.feed.* stands for many"
+        yield Fault(where=f"{where}: collections", problem=problem, fix=fix)
     if not stream.hosts:
         yield Fault(where=f"{where}: hosts", problem="it is empty", fix="at least one host is needed")
+
+
+def _query_faults(text: str, where: str) -> Iterator[Fault]:
+    try:
+        named = accounts(parse(text))
+    except QueryError as error:
+        yield Fault(where=where, problem=f"found {show(text)}", fix=str(error))
+        return
+    pattern, fix = _FORMS["follow"]
+    for account in named:
+        if not pattern.fullmatch(account):
+            yield Fault(where=where, problem=f"found the account {show(account)}", fix=fix)
