@@ -83,7 +83,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         parameters = [(collections, each) for each in self.collections] + [(accounts, each) for each in dids]
         if self.cursor is not None:
             parameters.append(("cursor", self.cursor))
-        if self.by_message and not dids:
+        if not dids and self.by_message:
             parameters.append(("requireHello", "true"))
         return urlencode(parameters, safe=":.*")
 
