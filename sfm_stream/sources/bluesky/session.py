@@ -6,6 +6,7 @@ a quiet filter is told from a dead connection. Nothing has to be received before
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import threading
@@ -22,6 +23,8 @@ from sfm_stream.sources.base import Dropped, Refused
 
 OPEN_TIMEOUT = 21.0
 """Seconds for all of the handshake."""
+CLOSING = 0.2
+"""Seconds in which a host may answer that we end the connection: whatever comes then is replayed."""
 PING = 20.0
 """Seconds between two pings, and until a missing answer ends the connection."""
 FRAME_LIMIT = 16 << 20
@@ -133,20 +136,18 @@ class Session:
             Refused, CursorTooOldError: The host did not grant the connection.
             Dropped: Whatever else ended it, or kept it from being made.
         """
-        connection = self._connected()
-        try:
-            self._connection = connection
-            self.last_byte = time.time()
-            if self.request.by_message:
-                connection.send(self.request.hello)
-            self._on_open(dict(connection.response.headers.raw_items()) if connection.response else {})
-            self._receive(connection)
-        except ConnectionClosed as closed:
-            if not self._ending.is_set():
-                raise _dropped(closed) from closed
-        finally:
-            connection.close_timeout = 0.2
-            connection.close()
+        with contextlib.ExitStack() as until_end:
+            connection = self._connected(until_end)
+            try:
+                self._connection = connection
+                self.last_byte = time.time()
+                if self.request.by_message:
+                    connection.send(self.request.hello)
+                self._on_open(dict(connection.response.headers.raw_items()) if connection.response else {})
+                self._receive(connection)
+            except ConnectionClosed as closed:
+                if not self._ending.is_set():
+                    raise _dropped(closed) from closed
 
     def finish(self) -> None:
         """Ends the connection; what is under way is replayed to the next. From any thread."""
@@ -161,20 +162,22 @@ class Session:
     def give_up_if_silent(self, now: float) -> None:
         """Has nothing to do: the library's pings notice a dead connection."""
 
-    def _connected(self) -> ClientConnection:
+    def _connected(self, until_end: contextlib.ExitStack) -> ClientConnection:
         agent = f"sfm-stream/{__version__}" + (f" ({self.request.contact})" if self.request.contact else "")
         try:
-            return connect(
+            opening = connect(
                 self.request.url,
                 ssl=self._tls if self.request.host.startswith("wss:") else None,
                 compression=None,
                 user_agent_header=agent,
                 open_timeout=OPEN_TIMEOUT,
+                close_timeout=CLOSING,
                 ping_interval=PING,
                 ping_timeout=PING,
                 max_size=FRAME_LIMIT,
                 max_queue=QUEUE,
             )
+            return until_end.enter_context(opening)
         except InvalidStatus as refused:
             raise _refusal(refused) from refused
         except InvalidURI as error:
