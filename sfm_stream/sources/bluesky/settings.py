@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sfm_stream.matching.expression import QueryError
-from sfm_stream.matching.letters import AT_SIGNS, is_searchable
+from sfm_stream.matching.letters import AT_SIGNS, HASH_SIGNS, is_searchable
 from sfm_stream.matching.match import accounts, parse
 from sfm_stream.settings.checks import name_faults
 from sfm_stream.settings.faults import Fault, show
@@ -24,6 +24,7 @@ _DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[A-Za-z0-9.%-]+(:[A-Za-z0-9.%-]+)*
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HANDLE = re.compile(rf"(?=.{{4,253}}$)({_LABEL}\.)+(?![0-9]){_LABEL}")
 _NSID = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z0-9-]+)+(\.\*)?")
+_TAG = re.compile(rf"[{HASH_SIGNS}]?[^\s{HASH_SIGNS}]+")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _ACCOUNT = re.compile(rf"{_DID.pattern}|[{AT_SIGNS}]?{_HANDLE.pattern}")
 _HOST = re.compile(r"wss?://[^/\s?#@]+")
@@ -33,6 +34,7 @@ _LOOPBACK = re.compile(r"ws://(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?")
 _FORMS = {
     "follow": (_ACCOUNT, "a handle (name.bsky.social) or a DID (did:plc:...) is needed"),
     "collections": (_NSID, "an NSID is needed, such as app.bsky.feed.post, or app.bsky.feed.*"),
+    "tags": (_TAG, "a hashtag is needed, with or without its #, and without blanks"),
     "langs": (_LANGUAGE, "a language's code is needed, such as en or pt-BR"),
     "hosts": (_HOST, "an address like wss://jetstream.us-east.bsky.network is needed"),
 }
