@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sfm_stream.sources import registry
 from sfm_stream.sources.bluesky.events import read
 from sfm_stream.sources.bluesky.posts import view
 from sfm_stream.sources.bluesky.selection import Selection, dids
@@ -185,3 +186,9 @@ def test_events_that_are_no_commits_are_of_no_collection(wire: int) -> None:
     event = read(line(wire, "identity", {"did": DID, "handle": "storm.example"}))
     assert event is not None
     assert not Selection(BlueskyStream(name="test", track=("storm",))).has_collection(event)
+
+
+def test_all_accounts_that_a_filter_names_are_to_be_resolved_once() -> None:
+    query = f"from:ada.example -@Ben.example to:{DID} storm"
+    stream = BlueskyStream(name="test", follow=("@Ada.example", OTHER, "cleo.example"), query=query)
+    assert registry.source("bluesky").named(stream) == ["ada.example", "cleo.example", "ben.example"]

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from sfm_stream.errors import UsageError
+from sfm_stream.matching.match import accounts, parse
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
@@ -39,8 +40,9 @@ class _Bluesky:
     charges_lookups = False
 
     def named(self, stream: BlueskyStream) -> list[str]:
-        """See `sfm_stream.sources.base.Source`: handles."""
-        return list(dict.fromkeys(handle(each) for each in stream.follow if not is_did(each)))
+        """See `sfm_stream.sources.base.Source`: handles, also those that a query names."""
+        asked = accounts(parse(stream.query)) if stream.query is not None else []
+        return list(dict.fromkeys(handle(each) for each in (*stream.follow, *asked) if not is_did(each)))
 
     def look_up(
         self,
