@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 from websockets.sync.client import ClientConnection
 
-from tests.support.jetstream import PATIENCE, Parameters, address, as_v1, events, opened, received
+from tests.support.jetstream_client import PATIENCE, Parameters, address, as_v1, events, opened, received
 from tests.support.simulator import Simulator, simulator
 
 POSTS = "app.bsky.feed.post"

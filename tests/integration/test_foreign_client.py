@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.jetstream import events
+from tests.support.jetstream_client import events
 from tests.support.simulator import simulator
 
 PACKAGES = ("@skyware/jetstream@0.2.5", "ws@8.18.3")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sfm_stream.sources.base import LineKind
 from sfm_stream.sources.bluesky.events import Event, classify, microseconds, read
 from sfm_stream.sources.bluesky.posts import view
-from tests.support.bluesky import DID, NAMESPACE, POSTS, TIME, TIME_US, commit, line, post
+from tests.support.bluesky_events import DID, NAMESPACE, POSTS, TIME, TIME_US, commit, line, post
 
 WIRES = pytest.mark.parametrize("wire", [1, 2])
 URI = f"at://{DID}/{POSTS}/3krkey"

@@ -11,7 +11,7 @@ from sfm_stream.sources.bluesky.events import read
 from sfm_stream.sources.bluesky.posts import view
 from sfm_stream.sources.bluesky.selection import Selection, dids
 from sfm_stream.sources.bluesky.settings import BlueskyStream
-from tests.support.bluesky import DID, OTHER, POSTS, commit, facet, line, post
+from tests.support.bluesky_events import DID, OTHER, POSTS, commit, facet, line, post
 
 WIRES = pytest.mark.parametrize("wire", [1, 2])
 

@@ -25,7 +25,7 @@ from sfm_stream.sources.bluesky.session import (
     Request,
     Session,
 )
-from tests.support.bluesky import POSTS, post
+from tests.support.bluesky_events import POSTS, post
 from tests.support.raw_server import Peer, X
 
 Host = Callable[..., str]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sfm_stream.sources.bluesky.settings import HOSTS, BlueskyStream, faults, handle, is_did
-from tests.support.bluesky import DID
+from tests.support.bluesky_events import DID
 
 HANDLE_OR_DID = "a handle (name.bsky.social) or a DID (did:plc:...) is needed"
 ADDRESS = "an address like wss://jetstream.us-east.bsky.network is needed"
