@@ -109,13 +109,16 @@ def write(state_dir: Path, data_dir: Path, counted: Counted) -> None:
 def _read_all(state_dir: Path) -> dict[str, Counted]:
     path = _path(state_dir)
     try:
-        return msgspec.json.decode(reading.read_small(path, _LIMIT), type=dict[str, Counted])
+        known = msgspec.json.decode(reading.read_small(path, _LIMIT), type=dict[str, Counted])
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise reading.UnreadableError(f"{path}: cannot be read: {error.strerror}") from error
     except reading.DAMAGE as error:
         raise reading.UnreadableError(f"{path}: is damaged: {error}") from error
+    if not known:
+        raise reading.UnreadableError(f"{path}: is damaged: it holds no archive, and no audit leaves it so")
+    return known
 
 
 def _path(state_dir: Path) -> Path:

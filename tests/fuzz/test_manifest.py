@@ -145,6 +145,7 @@ def test_a_manifest_of_any_bytes_loses_no_file_and_is_not_called_well(raw: bytes
         assert listed.items() >= manifest.parse(raw).entries.items(), "no entry is taken away"
 
 
+@example(b"{}", "audited.json")
 @given(
     noise, st.sampled_from(["audited.json", "archives.json", f"journal/{PROGRAM}.jsonl", f"../archive/{marker.NAME}"])
 )
