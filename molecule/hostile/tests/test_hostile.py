@@ -195,6 +195,6 @@ def test_a_hostile_owner_gains_nothing_from_a_handover(deployment: Deployment, o
     ]
     left = one.run("find /var/lib/sfm/data /var/lib/sfm/state -user sfm ! -type l").split()
     assert left == []
-    assert {path for path in files if not path.endswith(".part")} <= set(one.captured())
+    assert {path for path in files if path.endswith(".jsonl.gz")} <= set(one.captured())
     one.growing([STREAM], 60)
     assert not may(one, "collector", "supervisorctl pid | grep '^[0-9]'")
