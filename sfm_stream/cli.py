@@ -16,6 +16,7 @@ from sfm_stream.places import config_dir_option
 from sfm_stream.table import duration, json_option, json_text, printable, render
 
 if TYPE_CHECKING:
+    from sfm_stream.settings.faults import Fault
     from sfm_stream.settings.model import StreamSettings
 
 _ELSEWHERE = {
@@ -218,6 +219,20 @@ def _read_filter(name: str, config_dir: Path) -> StreamSettings:
     return read_stream(find_filter(config_dir, name))
 
 
+@cli.command()
+@json_option
+def sources(as_json: bool) -> None:
+    """List the services that filters can collect from, with what each needs and can."""
+    from sfm_stream.sources import registry
+
+    found = [registry.source(name) for name in registry.names()]
+    if as_json:
+        click.echo(json_text([{"source": each.name, "title": each.title, **each.traits._asdict()} for each in found]))
+    else:
+        rows = [(each.name, *each.traits) for each in found]
+        click.echo(render(("SOURCE", "NEEDS", "GAPS", "DELETIONS", "COSTS"), rows))
+
+
 def _list(config_dir: Path) -> None:
     from sfm_stream.settings.config import Unusable, list_streams
     from sfm_stream.sources.registry import source
@@ -271,7 +286,13 @@ def _capture(
             save_interval=interval or stream.save_interval,
         )
 
-    stream = read_stream(path)
+    unknown: list[Fault] = []
+    stream = read_stream(path, unknown=unknown)
+    if unknown:
+        said = "; ".join(f"{each.where}: {each.problem}" for each in unknown)
+        click.echo(
+            f"sfm-stream: warning: settings of another release, used without what is unknown here: {said}", err=True
+        )
     credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
     take_up(read_environment(environment_path(config_dir)))
     if save:

@@ -159,7 +159,9 @@ def podman(*words: str) -> str:
 def expected_programs(variables: Mapping[str, Any]) -> set[str]:
     """The programs that a host's variables declare, worked out from the inventory's own words alone."""
     filters = variables.get("sfm_filters") or []
-    names = {f"twitterfilter-{each['name']}" for each in filters if each.get("active", True)}
+    prefixes = {"x": "twitterfilter"}
+    sources = {each["name"]: each.get("source", "x") for each in filters if each.get("active", True)}
+    names = {f"{prefixes.get(source, source)}-{name}" for name, source in sources.items()}
     sample = variables.get("sfm_streamsample") or {}
     if sample and sample.get("active", True):
         names.add("streamsample")

@@ -23,7 +23,7 @@ from sfm_stream import reading
 from sfm_stream.errors import ConfigError, UsageError
 from sfm_stream.settings.checks import credential_faults
 from sfm_stream.settings.environment import NAMES, convert_environment, missing_files
-from sfm_stream.settings.faults import Fault, convert, nearest, show
+from sfm_stream.settings.faults import Fault, UnknownKey, convert, nearest, show
 from sfm_stream.settings.model import Credential, StreamSettings
 from sfm_stream.sources import registry
 
@@ -59,8 +59,16 @@ def credential_path(config_dir: Path, name: str) -> Path:
     return config_dir / "credentials" / f"{name}.json"
 
 
-def read_stream(path: Path) -> StreamSettings:
+def read_stream(path: Path, *, strict: bool = False, unknown: list[Fault] | None = None) -> StreamSettings:
     """The settings in `path`, with ids in place of the names of accounts that have been resolved.
+
+    Releases of two ages meet on a host: after a rollback, a program may find settings that a newer release wrote. So
+    keys that it does not know keep it from nothing, unless with `strict`.
+
+    Args:
+        path: The file.
+        strict: Whether an unknown key is a fault.
+        unknown: Receives each unknown key otherwise, for a warning.
 
     Raises:
         ConfigError: The file cannot be read, or any of it is wrong; one line for each fault.
@@ -71,7 +79,10 @@ def read_stream(path: Path) -> StreamSettings:
         fix = nearest(str(name), registry.names())
         raise ConfigError(str(Fault(where=f"{path}: source", problem=f"found {show(name)}", fix=fix)))
     source = registry.source(name)
-    stream: StreamSettings = source.resolved(_read(path, source.settings, source.faults))
+    settings = _read(
+        path, source.settings, source.faults, unknown=None if strict else [] if unknown is None else unknown
+    )
+    stream: StreamSettings = source.resolved(settings)
     return stream
 
 
@@ -133,7 +144,7 @@ def list_streams(config_dir: Path) -> Iterator[StreamSettings | Unusable]:
 
 
 def validate_file(path: Path) -> None:
-    """Judges a file of settings, a credential or an environment, whichever it is by its keys.
+    """Judges a file of settings, a credential or an environment, whichever it is by its keys; strictly.
 
     Raises:
         ConfigError: As for `read_stream` and `read_credential`.
@@ -145,7 +156,7 @@ def validate_file(path: Path) -> None:
     elif isinstance(raw, dict) and set(NAMES) & raw.keys():
         read_environment(path)
     else:
-        read_stream(path)
+        read_stream(path, strict=True)
 
 
 def _decode(path: Path) -> object:
@@ -157,12 +168,18 @@ def _decode(path: Path) -> object:
         raise ConfigError(f"{path}: is not JSON: {error}") from error
 
 
-def _read(path: Path, kind: type[T], check: Callable[[T, str], Iterable[Fault]]) -> T:
+def _read(
+    path: Path, kind: type[T], check: Callable[[T, str], Iterable[Fault]], *, unknown: list[Fault] | None = None
+) -> T:
+    """What a file holds; unknown keys are put into `unknown`, and are faults without it."""
     faults: list[Fault] = []
     try:
         value: T | None = convert(kind, _decode(path), str(path), faults)
     except RecursionError as error:
         raise ConfigError(f"{path}: is nested far deeper than settings are") from error
+    if unknown is not None:
+        unknown.extend(each for each in faults if isinstance(each, UnknownKey))
+        faults = [each for each in faults if not isinstance(each, UnknownKey)]
     if value is not None and not faults:
         faults.extend(check(value, str(path)))
     if value is None or faults:

@@ -45,6 +45,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         return _visible(scrub(f"{self.where}: {self.problem}; {self.fix}"))
 
 
+class UnknownKey(Fault, frozen=True, kw_only=True):
+    """A key that this version knows nothing of; what is beside it can be used all the same."""
+
+
 class Secret(str):
     """Text that must never be shown: ``repr`` and ``str.format`` give a mask."""
 
@@ -114,7 +118,7 @@ def convert(kind: Any, raw: object, where: str, faults: list[Fault]) -> Any:  # 
         The value. Where anything in it is at fault (then `faults` has grown), what is right of it: without the keys
         and items that are wrong; or None where nothing can be had without them.
     """
-    kind, optional = _without_none(kind)
+    kind, optional = without_none(kind)
     if raw is None and optional:
         return None
     origin = typing.get_origin(kind)
@@ -127,7 +131,8 @@ def convert(kind: Any, raw: object, where: str, faults: list[Fault]) -> Any:  # 
     return _leaf(kind, raw, where, faults)
 
 
-def _without_none(kind: Any) -> tuple[Any, bool]:  # noqa: ANN401
+def without_none(kind: Any) -> tuple[Any, bool]:  # noqa: ANN401
+    """The type without None, and whether None was allowed."""
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         members = [m for m in typing.get_args(kind) if m is not types.NoneType]
         if len(members) < len(typing.get_args(kind)):
@@ -139,13 +144,13 @@ def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fa
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     hints = typing.get_type_hints(kind, include_extras=True)
     # What stands in the place of a mapping of secrets, or of its keys, may be one.
-    secret = any(_without_none(hint)[0] is Secret for hint in hints.values())
+    secret = any(without_none(hint)[0] is Secret for hint in hints.values())
     if not isinstance(raw, Mapping):
         found = "no mapping" if secret else show(raw)
         faults.append(Fault(where=where, problem=f"found {found}", fix="a mapping of keys to values is needed"))
         return None
     faults.extend(
-        Fault(
+        UnknownKey(
             where=where,
             problem="an unknown key (not shown, it may be a secret)"
             if secret and not closest(str(key), fields)

@@ -117,6 +117,11 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         """The name of its supervisor program, and the first part of its files' names."""
         raise NotImplementedError
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """With which arguments `sfm-stream` captures it."""
+        return ("filterstream", self.name)
+
 
 class Stream(StreamSettings, frozen=True, kw_only=True, omit_defaults=True):
     """The settings of one of X's streams: all that its program needs besides the secret.
@@ -146,6 +151,11 @@ class Stream(StreamSettings, frozen=True, kw_only=True, omit_defaults=True):
     def program(self) -> str:
         """The name of its supervisor program, and the first part of its files' names."""
         return program_name(self.kind, self.name)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The sample stream is a command of its own."""
+        return (SAMPLE,) if self.kind == SAMPLE else super().arguments
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import LastRun, Outage
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
+
+if TYPE_CHECKING:
+    from sfm_stream.settings.declared import Given
 
 
 class LineKind(StrEnum):
@@ -287,6 +290,50 @@ class Context(NamedTuple):
     fail: Callable[[BaseException], None]
 
 
+class Inventory(Protocol):
+    """A source's part of an inventory. It is used on the controller alone, and no capture loads it."""
+
+    filter: type[Any]
+    """The type of an entry of ``sfm_filters``; a `sfm_stream.settings.declared.DeclaredFilter`."""
+    variables: type[Any]
+    """The source's own variables of a host; each key is ``sfm_`` and the attribute's name."""
+    needs_credential: bool
+    """Whether a stream names one of ``sfm_credentials``; one that needs none must name none."""
+    exclusive: str
+    """Why no two active streams may share a credential, and what to do; "" where they may."""
+
+    def faults(self, declared: Any, where: str) -> Iterator[Fault]:  # noqa: ANN401
+        """What is wrong with an entry besides what `Source.faults` finds in the settings that come of it."""
+
+    def stream(self, declared: Any, given: Given) -> Any:  # noqa: ANN401
+        """The settings of an entry's stream."""
+
+    def others(self, given: Given) -> Iterator[tuple[str, Any]]:
+        """Streams that are no filters, each with the variable that declares it."""
+
+    def warnings(self, stream: Any, where: str) -> Iterator[Fault]:  # noqa: ANN401
+        """What may not be as it was meant, though it can be deployed."""
+
+    def refusals(self, stream: Any, secret: Any) -> list[str]:  # noqa: ANN401
+        """What the service itself has against the stream, which it is asked for; a line each."""
+
+
+class Traits(NamedTuple):
+    """What a person should know of a source before choosing it, each in a few words.
+
+    Attributes:
+        needs: What to have before the first post comes.
+        gaps: What becomes of posts sent while no connection stood.
+        deletions: Whether it tells that a post was deleted.
+        costs: What a post costs.
+    """
+
+    needs: str
+    gaps: str
+    deletions: str
+    costs: str
+
+
 class Source(Protocol):
     """A live service that posts come from."""
 
@@ -298,6 +345,11 @@ class Source(Protocol):
     """Seconds after which a connection from which nothing came is in trouble."""
     settings: type[Any]
     """The type of a stream's settings; a `sfm_stream.settings.model.StreamSettings`."""
+    traits: Traits
+    """What ``sfm-stream sources`` shows."""
+
+    def inventory(self) -> Inventory:
+        """Its part of an inventory."""
 
     def faults(self, stream: Any, where: str, *, whole: bool = True) -> Iterator[Fault]:  # noqa: ANN401
         """All that would keep a stream from running.

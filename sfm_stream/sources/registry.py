@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from sfm_stream.sources.base import Source
+if TYPE_CHECKING:
+    from sfm_stream.sources.base import Source
 
 if TYPE_CHECKING:
     import click
@@ -21,6 +22,11 @@ _MODULES = {
 def program(name: str, stream: str) -> str:
     """The supervisor program of a filter: ``<source>-<filter>``, but for X, which keeps SFM's names."""
     return f"{'twitterfilter' if name == 'x' else name}-{stream}"
+
+
+def programs() -> str:
+    """A regular expression of the names that the programs of streams can have."""
+    return "|".join([*(f"{program(name, '')}[A-Za-z0-9_-]+" for name in names()), "streamsample"])
 
 
 def names() -> tuple[str, ...]:

@@ -40,6 +40,8 @@ if sys.argv[1] in ("validate", "rules"):
     main()
 here = pathlib.Path({here!r})
 program = sys.argv[1] if sys.argv[1] == "streamsample" else "twitterfilter-" + sys.argv[2]
+if (here / "etc" / "streams" / ("bluesky-" + sys.argv[-1 if len(sys.argv) < 3 else 2] + ".json")).exists():
+    program = "bluesky-" + sys.argv[2]
 crash = here / "crash" / program
 if crash.exists():
     print("the token was refused by X", file=sys.stderr, flush=True)

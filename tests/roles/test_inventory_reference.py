@@ -11,8 +11,10 @@ import msgspec
 import pytest
 import yaml
 
+from sfm_stream.settings.declared import DeclaredCredential
 from sfm_stream.settings.model import Fields
-from sfm_stream.settings.preflight import DeclaredCredential, Filter, Sample
+from sfm_stream.sources import registry
+from sfm_stream.sources.x.inventory import Sample
 from tests.roles.streams_host import ROOT, run_playbook
 
 REFERENCE = ROOT / "docs" / "inventory.md"
@@ -47,7 +49,10 @@ def test_the_reference_has_every_variable_with_its_default() -> None:
         assert written == expected, name
 
 
-@pytest.mark.parametrize("kind", [Filter, Sample, DeclaredCredential])
+FILTERS = [registry.source(name).inventory().filter for name in registry.names()]
+
+
+@pytest.mark.parametrize("kind", [*FILTERS, Sample, DeclaredCredential])
 def test_the_reference_has_every_key_of_filters_and_credentials(kind: type[msgspec.Struct]) -> None:
     """A key that the examination takes is written down."""
     assert set(kind.__struct_fields__) - tables().keys() == set()
@@ -66,6 +71,18 @@ def test_the_example_shows_every_variable_and_no_other() -> None:
     for name, value in re.findall(r"^ *# (sfm_\w+): (.+)$", text, re.MULTILINE):
         if not value.startswith("("):
             assert yaml.safe_load(value) == defaults()[name], name
+
+
+def test_the_filter_that_the_example_leaves_out_passes_too(tmp_path: Path) -> None:
+    """With its remark signs taken away it stands beside the others."""
+    lines = EXAMPLE.read_text().splitlines()
+    first = lines.index("        # - name: harvest")
+    lines[first : first + 4] = [line.replace("# ", "", 1) for line in lines[first : first + 4]]
+    inventory = yaml.safe_load("\n".join(lines))
+    assert inventory["all"]["hosts"]["this-machine"]["sfm_filters"][-1]["source"] == "bluesky"
+    run = run_playbook(ROOT / "playbooks" / "preflight.yml", inventory, tmp_path).ok()
+    assert "1 host, 5 streams, 4 of them active" in run.output
+    assert "WARNING" not in run.output
 
 
 def test_the_example_passes_the_examination(tmp_path: Path) -> None:

@@ -88,6 +88,18 @@ def test_a_token_that_is_encrypted_as_it_says_is_the_token(tmp_path: Path) -> No
     assert "1 host, 1 stream, 1 of them active" in done.stdout
 
 
+def test_the_free_start_passes_the_examination_as_it_is_typed(tmp_path: Path) -> None:
+    """An inventory of its own: one host, one stream, no account, and nothing to warn of."""
+    (text,) = [block for block in blocks("yaml") if "source: bluesky" in block]
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(text)
+    command = [BIN / "ansible-playbook", "-i", inventory, "playbooks/preflight.yml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "1 host, 1 stream, 1 of them active" in done.stdout
+    assert "WARNING" not in done.stdout + done.stderr
+
+
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 def test_capture_files_are_read_as_it_says(tmp_path: Path) -> None:
     """By jq and twarc2, in a home where neither was ever used."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
+from sfm_stream.settings.declared import HostVars
 from sfm_stream.settings.faults import QUOTE
-from sfm_stream.settings.preflight import HostVars
+from sfm_stream.sources import registry
 from tests.roles.streams_host import BIN, ROOT, TOKEN, Deployed, run_playbook
 from tests.support.simulator import simulator
 
@@ -287,9 +290,10 @@ def test_what_judges_is_the_checkout_that_is_deployed(tmp_path: Path, imported_b
 def test_what_the_examination_assumes_is_what_the_role_does() -> None:
     """The examination does not see a role's defaults, so it has the same ones."""
     defaults = yaml.safe_load((ROOT / "roles/sfm_streams/defaults/main.yml").read_text())
-    for name in HostVars.__struct_fields__:
-        value = getattr(HostVars(), name)
-        assert (defaults[f"sfm_{name}"] or None) == (None if name in ("fields", "streamsample") else value), name
+    for kind in [HostVars, *(registry.source(name).inventory().variables for name in registry.names())]:
+        for name in kind.__struct_fields__:
+            value = json.loads(msgspec.json.encode(getattr(kind(), name)))
+            assert (defaults[f"sfm_{name}"] or None) == (value or None), name
 
 
 @pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))

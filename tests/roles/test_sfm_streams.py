@@ -378,3 +378,63 @@ def test_certificates_that_the_host_does_not_have_leave_the_programs_as_they_wer
     assert run.code != 0
     assert "SSL_CERT_FILE: /nowhere/site.pem is not there, or may not be read" in run.output
     assert host.pids() == pids
+
+
+def test_a_filter_of_another_source_comes_and_goes_and_no_other_program_feels_it(host: Host) -> None:
+    """Deployed, changed by SIGHUP, made inactive and taken away; it has settings and a program, and no credential."""
+    host.deploy().ok()
+    before = host.pids()
+    secrets = host.files("credentials")
+    harvest = {"name": "harvest", "source": "bluesky", "track": ["harvest"]}
+    host.variables["sfm_filters"].append(harvest)
+    assert host.deploy("--check").ok().changed == host.deploy().ok().changed == 3
+    assert host.programs() == {**RUNNING, "bluesky-harvest": "RUNNING"}
+    assert host.files("credentials") == secrets
+    program = (host.here / "etc/supervisor.d/bluesky-harvest.conf").read_text()
+    assert f"command={host.here}/bin/sfm-stream filterstream harvest --save --config-dir {host.here}/etc\n" in program
+    assert read_stream(host.here / "etc/streams/bluesky-harvest.json").program == "bluesky-harvest"
+    pids = host.pids()
+    assert {name: pids[name] for name in before} == before
+    harvest["track"] = ["harvest", "corn"]
+    assert host.deploy().ok().changed == 2, "its settings, and the signal"
+    assert host.deploy().ok().changed == 0
+    assert host.pids() == pids
+    harvest["active"] = False
+    host.deploy().ok()
+    assert host.pids() == before
+    assert "bluesky-harvest" in host.files("streams")
+    host.variables["sfm_filters"].remove(harvest)
+    assert "what they captured stays: bluesky-harvest" in " ".join(host.deploy().ok().output.split())
+    assert "bluesky-harvest" not in host.files("streams") | host.files("supervisor.d")
+    assert host.pids() == before
+
+
+def test_ids_that_cost_nothing_are_looked_up_unasked_and_stay(host: Host) -> None:
+    """Those that the host holds are not asked for again; without names there is nothing to look up."""
+    harvest = {"name": "harvest", "source": "bluesky", "track": ["harvest"]}
+    host.variables["sfm_filters"].append(harvest)
+    output = host.deploy().ok().output
+    settings = host.here / "etc/streams/bluesky-harvest.json"
+    did = "did:plc:" + "a" * 24
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"accounts": {"name.test": did}}))
+    harvest["follow"] = ["@name.test"]
+    again = host.deploy().ok().output
+    assert json.loads(settings.read_text())["accounts"] == {"name.test": did}
+    assert host.deploy().ok().changed == 0
+    task = "TASK [sfm_streams : Look up the ids of accounts that are followed by name]"
+    assert output.partition(task)[2].split("\n")[1] == "skipping: [here]"
+    assert again.partition(task)[2].split("\n")[1] == "ok: [here]"
+
+
+def test_a_filter_of_another_source_is_all_that_a_host_needs(host: Host) -> None:
+    """Without an account: no credential is written, and nothing waits for rules that no source holds."""
+    host.variables["sfm_filters"] = [{"name": "harvest", "source": "bluesky", "track": ["harvest"]}]
+    host.variables["sfm_credentials"] = {}
+    (host.here / "status").write_text(json.dumps({"rules_wanted": "", "rules_live": ""}))
+    host.deploy().ok()
+    assert host.programs() == {"bluesky-harvest": "RUNNING"}
+    assert host.files("credentials") == set()
+    assert host.deploy().ok().changed == 0
+    host.variables["sfm_filters"] = []
+    host.deploy().ok()
+    assert host.programs() == {}

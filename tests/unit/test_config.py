@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from sfm_stream.settings.config import (
     stream_path,
     validate_file,
 )
+from sfm_stream.settings.faults import Fault
 
 STREAM = {"kind": "filterstream", "name": "storms", "credential": "lab", "rules": [{"name": "main", "track": ["hail"]}]}
 TOKEN = "AAAAsecretAAAA"
@@ -50,14 +53,14 @@ def test_settings_are_read_with_their_defaults(tmp_path: Path) -> None:
 
 
 def test_every_fault_is_told_at_once_with_file_key_value_and_cure(tmp_path: Path) -> None:
-    """A person who corrects a file wants them all."""
+    """A person who corrects a file wants them all; `validate` is strict."""
     wrong = STREAM | {"save_interval": 0, "actve": True, "min_free": "lots", "credential": "no/slash", "rules": []}
     path = put(tmp_path / "s.json", wrong)
-    lines = fault(path).splitlines()
+    lines = fault(path, validate_file).splitlines()
     assert all(line.startswith(f"{path}: ") for line in lines)
     assert any("actve" in line and "did you mean 'active'?" in line for line in lines)
     assert any("save_interval: found 0" in line for line in lines)
-    lines = fault(put(path, wrong | {"save_interval": 1, "actve": True})).splitlines()
+    lines = fault(put(path, wrong | {"save_interval": 1, "actve": True}), validate_file).splitlines()
     del wrong["actve"]
     lines = fault(put(path, wrong | {"save_interval": 1})).splitlines()
     assert {key for key in ("min_free", "credential", "nothing to match") for line in lines if key in line} == {
@@ -135,3 +138,36 @@ def test_validate_tells_settings_and_credentials_apart(tmp_path: Path) -> None:
     validate_file(put(tmp_path / "x", STREAM, 0o644))
     validate_file(put(tmp_path / "y", {"bearer_token": TOKEN}))
     assert "the key 'kind' is missing" in fault(put(tmp_path / "z", {"name": "x"}), validate_file)
+
+
+NEWER = STREAM | {"deletions": "keep", "rules": [{"name": "main", "track": ["hail"], "langs": ["en"]}]}
+
+
+def test_a_program_uses_settings_of_a_newer_release_without_what_it_does_not_know(tmp_path: Path) -> None:
+    """A rollback leaves such settings on a host, for a while; each unknown key is told, and what is wrong stays so."""
+    path = put(tmp_path / "streams/twitterfilter-storms.json", NEWER)
+    unknown: list[Fault] = []
+    assert read_stream(path, unknown=unknown) == read_stream(put(tmp_path / "known.json", STREAM))
+    assert sorted(f"{each.where}: {each.problem}" for each in unknown) == [
+        f"{path}: rules[0]: unknown key 'langs'",
+        f"{path}: unknown key 'deletions'",
+    ]
+    assert "save_interval: found 0" in fault(put(path, NEWER | {"save_interval": 0}))
+
+
+def test_a_deployment_writes_no_settings_with_unknown_keys(tmp_path: Path) -> None:
+    """What `validate` lets pass is what the program will do."""
+    path = put(tmp_path / "streams/twitterfilter-storms.json", NEWER)
+    assert fault(path, validate_file).count("unknown key") == 2
+
+
+def test_a_capture_warns_once_of_keys_that_it_does_not_know(tmp_path: Path) -> None:
+    """In its log, before anything else; here it then stops, for want of a credential."""
+    put(tmp_path / "streams/twitterfilter-storms.json", NEWER)
+    command = [sys.executable, "-m", "sfm_stream", "filterstream", "storms", "--config-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    warning, error = done.stderr.splitlines()
+    assert warning.startswith("sfm-stream: warning: ")
+    assert "unknown key 'langs'" in warning
+    assert "unknown key 'deletions'" in warning
+    assert "credentials/lab.json" in error

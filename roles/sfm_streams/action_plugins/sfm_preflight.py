@@ -96,7 +96,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         display = Display()
         for warning in [*hidden, *plan.warnings]:
             display.warning(str(warning))
-        wrong = [*repeated, *self._misplaced(hosts), *reader.faults(), *found] or list(_refused_by_x(plan, hosts))
+        wrong = [*repeated, *self._misplaced(hosts), *reader.faults(), *found] or list(_refused(plan, hosts))
         if wrong:
             faults = list(dict.fromkeys(wrong))
             many = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
@@ -117,14 +117,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             yield f"{PATTERN}: has no effect in {where}: -e {PATTERN}=..."
 
 
-def _refused_by_x(plan: Plan, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What X itself has against rules, of hosts where ``sfm_check_rules`` asks for its judgement."""
+def _refused(plan: Plan, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What the services have against streams, of hosts where ``sfm_check_rules`` asks for their judgement."""
+    from sfm_stream.sources.registry import source
+
     for name, streams in plan.hosts.items():
         for each in streams if hosts[name].get("sfm_check_rules") is True else ():
-            if each.stream.active and each.stream.rules:
-                from sfm_stream.sources.x.rule_check import refusals
-
-                for refusal in refusals(each.stream, each.secret):
+            if each.stream.active:
+                for refusal in source(each.stream.source).inventory().refusals(each.stream, each.secret):
                     yield f"filter {each.stream.name!r} on {name}: {refusal}"
 
 
@@ -272,9 +272,11 @@ def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[s
 
     ``settings`` has one of every stream, active or not; ``programs`` one of every active stream, and of the
     simulator if there is one; ``credentials`` one of every credential that active streams use; ``environment`` its
-    only file, if there is one. ``empty`` says that
-    the host may lose all of its streams: its inventory speaks of them, so none is what was meant.
+    only file, if there is one. ``free_lookups`` says whether ids of accounts are to be asked for that cost nothing,
+    ``empty`` that the host may lose all of its streams: its inventory speaks of them, so none is what was meant.
     """
+    from sfm_stream.sources.registry import source
+
     active = [each for each in streams if each.stream.active]
     return {
         "settings": [{"name": f"{each.stream.program}.json", "settings": _settings(each)} for each in streams],
@@ -285,19 +287,21 @@ def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[s
                 {
                     "name": f"{each.stream.program}.conf",
                     "program": each.stream.program,
-                    "arguments": [
-                        each.stream.kind,
-                        *([each.stream.name] if each.stream.kind == "filterstream" else []),
-                    ],
+                    "arguments": list(each.stream.arguments),
                     "digest": each.digest,
                 }
                 for each in active
             ),
         ],
         "credentials": [
-            {"name": f"{name}.json", "credential": name} for name in sorted({each.stream.credential for each in active})
+            {"name": f"{name}.json", "credential": name}
+            for name in sorted({each.stream.credential for each in active if each.stream.credential})
         ],
         "environment": [{"name": "environment.json"}] if variables.get("sfm_environment") else [],
+        "free_lookups": any(
+            source(each.stream.source).named(each.stream) and not source(each.stream.source).charges_lookups
+            for each in active
+        ),
         "empty": bool(streams) or "sfm_filters" in variables or "sfm_streamsample" in variables,
     }
 

@@ -38,10 +38,11 @@ description:
   - Starts programs that ended or failed; the cause may have been cured since.
   - A program that somebody stopped by hand stays stopped and is listed in RV(respected), until its program file changes
     or O(start_stopped) asks for it.
-  - Sends SIGHUP to programs that run with older settings than their settings file has, or whose rules X does not hold.
+  - Sends SIGHUP to programs that run with older settings than their settings file has, or whose rules their source does
+    not hold.
   - Waits until all are up for good, and fails with the state and the last log lines of those that are not.
-  - Waits until X holds the rules of each, and fails with X's own words where it does not. A program that waits for
-    money, or for room on the disk, is only named.
+  - Waits until X holds the rules of each of its filters, and fails with X's own words where it does not. A program that
+    waits for money, or for room on the disk, is only named. Streams without rules at their source are not waited for.
   - Programs of other people are never touched, whatever their names. Ours are those that run the command that our
     program files give them; any other that bears a name like ours is listed in RV(foreign).
 options:
@@ -381,7 +382,7 @@ class Deployment:
         if self._has_old_settings(process):
             return "it does not say that it runs with its new settings; see its log"
         if settings.get("kind") != "filterstream":
-            return ""
+            return ""  # X's filters alone have rules at their source
         wanted, live = status.get("rules_wanted"), status.get("rules_live")
         if wanted and wanted == live:
             return ""

@@ -12,9 +12,8 @@ from sfm_stream.matching.match import accounts, parse
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
-from sfm_stream.sources.base import Classified, Context
+from sfm_stream.sources.base import Classified, Context, Feed, Inventory, Traits
 from sfm_stream.sources.bluesky.events import classify, read
-from sfm_stream.sources.bluesky.feed import BlueskyFeed
 from sfm_stream.sources.bluesky.selection import Selection
 from sfm_stream.sources.bluesky.settings import BlueskyStream, faults, handle, is_did
 
@@ -26,6 +25,18 @@ class _Bluesky:
     """The whole network's account events come with every stream, several a second."""
 
     settings = BlueskyStream
+    traits = Traits(
+        needs="nothing; sfm_contact tells the hosts' operators who you are",
+        gaps="recovered, where they are not longer than 36 hours",
+        deletions="told, and kept for every post held",
+        costs="nothing",
+    )
+
+    def inventory(self) -> Inventory:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.bluesky.inventory import INVENTORY
+
+        return INVENTORY
 
     def faults(self, stream: BlueskyStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Source`."""
@@ -88,8 +99,10 @@ class _Bluesky:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
 
-    def feed(self, stream: BlueskyStream, credential: Credential | None, context: Context) -> BlueskyFeed:  # noqa: ARG002
+    def feed(self, stream: BlueskyStream, credential: Credential | None, context: Context) -> Feed:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.bluesky.feed import BlueskyFeed
+
         return BlueskyFeed(stream, context)
 
 

@@ -12,9 +12,8 @@ from sfm_stream.record.status import Status
 from sfm_stream.settings.checks import stream_faults
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import SAMPLE, Credential, Stream
-from sfm_stream.sources.base import Classified, Context, Dropped
+from sfm_stream.sources.base import Classified, Context, Dropped, Feed, Inventory, Traits
 from sfm_stream.sources.x.envelope import classify
-from sfm_stream.sources.x.feed import XFeed
 from sfm_stream.sources.x.rules import accounts
 from sfm_stream.sources.x.rules.accounts import by_id
 from sfm_stream.table import duration
@@ -31,6 +30,18 @@ class _X:
     silence = SILENT
 
     settings = Stream
+    traits = Traits(
+        needs="an app's bearer token for each stream",
+        gaps="lost; up to 5 minutes are recovered where the account is entitled to backfill",
+        deletions="not told",
+        costs="$0.005 a post",
+    )
+
+    def inventory(self) -> Inventory:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.x.inventory import INVENTORY
+
+        return INVENTORY
 
     def faults(self, stream: Stream, where: str, *, whole: bool = True) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Source`."""
@@ -109,8 +120,10 @@ class _X:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
 
-    def feed(self, stream: Stream, credential: Credential, context: Context) -> XFeed:
+    def feed(self, stream: Stream, credential: Credential, context: Context) -> Feed:
         """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.x.feed import XFeed
+
         return XFeed(stream, credential, journal=context.journal, last_run=context.last_run, fail=context.fail)
 
 

@@ -1,0 +1,81 @@
+"""What an inventory says of every stream, whatever its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from sfm_stream.settings.model import Budget, Credential, Positive, Seconds
+
+
+class DeclaredCredential(Credential, frozen=True, kw_only=True):
+    """A value of ``sfm_credentials``: the secret, and what its service and its owner allow the app.
+
+    Attributes:
+        budget: See `StreamSettings.budget`.
+        backfill_minutes: How far back the service delivers after a gap, where the account is entitled to it.
+    """
+
+    budget: Budget = Budget()
+    backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+
+    @property
+    def secret(self) -> Credential:
+        """What the program's credential file holds."""
+        return Credential(
+            bearer_token=self.bearer_token, consumer_key=self.consumer_key, consumer_secret=self.consumer_secret
+        )
+
+
+class DeclaredStream(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be said of a stream of any source. Keys left out come from the host's variables of the same name."""
+
+    active: bool = True
+    save_interval: Seconds | None = None
+    save_bytes: Positive | None = None
+
+
+class DeclaredFilter(DeclaredStream, frozen=True, kw_only=True):
+    """An entry of ``sfm_filters``; each source adds what it can match."""
+
+    name: str
+    source: str
+
+
+class HostVars(msgspec.Struct, frozen=True, kw_only=True):
+    """The variables of one host that hold for streams of all sources; each key is ``sfm_`` and the attribute's name."""
+
+    data_dir: str = "/var/lib/sfm/data"
+    state_dir: str = "/var/lib/sfm/state"
+    save_interval: Seconds = 900.0
+    save_bytes: Positive | None = None
+    min_free: str = "1G"
+    contact: str = ""
+
+
+class Given(NamedTuple):
+    """What a declared stream takes from its host.
+
+    Attributes:
+        host: What holds for every stream.
+        own: The variables of the stream's source; a `sfm_stream.sources.base.Inventory.variables`.
+        credentials: Those of the host, by name.
+    """
+
+    host: HostVars
+    own: Any
+    credentials: Mapping[str, DeclaredCredential]
+
+    def common(self, declared: DeclaredStream) -> dict[str, Any]:
+        """The settings that streams of all sources have, but for their names, credentials and budgets."""
+        host = self.host
+        return {
+            "active": declared.active,
+            "data_dir": host.data_dir,
+            "state_dir": host.state_dir,
+            "save_interval": declared.save_interval or host.save_interval,
+            "save_bytes": declared.save_bytes or host.save_bytes,
+            "min_free": host.min_free,
+        }

@@ -1,0 +1,116 @@
+"""What an inventory says of X's streams, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from sfm_stream.settings.checks import stream_warnings
+from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, DeclaredStream, Given
+from sfm_stream.settings.faults import Fault
+from sfm_stream.settings.model import API_URL, SAMPLE, Credential, Degrees, Fields, Positive, Rule, Stream
+
+MAIN_RULE = "main"
+"""The name of the rule that a filter's own track, follow, locations or query make."""
+
+
+class Filter(DeclaredFilter, frozen=True, kw_only=True):
+    """An entry of ``sfm_filters``."""
+
+    source: Literal["x"] = "x"
+    credential: str
+    track: tuple[str, ...] = ()
+    follow: tuple[str, ...] = ()
+    locations: tuple[Degrees, ...] = ()
+    query: str | None = None
+    rules: tuple[Rule, ...] = ()
+    fields: Fields | None = None
+
+
+class Sample(DeclaredStream, frozen=True, kw_only=True):
+    """The value of ``sfm_streamsample``."""
+
+    credential: str
+    fields: Fields | None = None
+
+
+class Variables(msgspec.Struct, frozen=True, kw_only=True):
+    """The variables of a host that concern X alone; each key is ``sfm_`` and the attribute's name."""
+
+    api_url: str = API_URL
+    fields: Fields = Fields()
+    rule_length: Positive = 1024
+    rule_count: Positive = 1000
+    streamsample: Sample | None = None
+
+
+class _Inventory:
+    filter = Filter
+    variables = Variables
+    needs_credential = True
+    exclusive = (
+        "X allows an app one connection: merge them into one filter with several rules, give each a "
+        "credential of its own, or set active: false"
+    )
+
+    def faults(self, declared: Filter, where: str) -> Iterator[Fault]:
+        """See `sfm_stream.sources.base.Inventory`."""
+        if _has_own_rule(declared) and declared.rules:
+            yield Fault(
+                where=where,
+                problem="it has rules, and track, follow, locations or query beside them",
+                fix="move these into a rule with a name of its own",
+            )
+
+    def stream(self, declared: Filter, given: Given) -> Stream:
+        """See `sfm_stream.sources.base.Inventory`."""
+        rules = declared.rules
+        if _has_own_rule(declared):
+            main = Rule(
+                name=MAIN_RULE,
+                track=declared.track,
+                follow=declared.follow,
+                locations=declared.locations,
+                query=declared.query,
+            )
+            rules = (main, *rules)
+        return _stream(declared, given, kind="filterstream", name=declared.name, rules=rules)
+
+    def others(self, given: Given) -> Iterator[tuple[str, Stream]]:
+        """See `sfm_stream.sources.base.Inventory`: the sample stream."""
+        if given.own.streamsample is not None:
+            yield "sfm_streamsample", _stream(given.own.streamsample, given, kind=SAMPLE, name=SAMPLE)
+
+    def warnings(self, stream: Stream, where: str) -> Iterator[Fault]:
+        """See `sfm_stream.sources.base.Inventory`."""
+        return stream_warnings(stream, where)
+
+    def refusals(self, stream: Stream, secret: Credential) -> list[str]:
+        """See `sfm_stream.sources.base.Inventory`."""
+        from sfm_stream.sources.x.rule_check import refusals
+
+        return list(refusals(stream, secret)) if stream.rules else []
+
+
+def _has_own_rule(declared: Filter) -> bool:
+    return bool(declared.track or declared.follow or declared.locations) or declared.query is not None
+
+
+def _stream(declared: Filter | Sample, given: Given, **own: Any) -> Stream:  # noqa: ANN401 - keys of Stream
+    allowed = given.credentials.get(declared.credential) or DeclaredCredential()
+    return Stream(
+        **own,
+        **given.common(declared),
+        credential=declared.credential,
+        fields=declared.fields or given.own.fields,
+        api_url=given.own.api_url,
+        budget=allowed.budget,
+        backfill_minutes=allowed.backfill_minutes,
+        rule_length=given.own.rule_length,
+        rule_count=given.own.rule_count,
+    )
+
+
+INVENTORY = _Inventory()
