@@ -63,6 +63,10 @@ class Buffer:
         with self._lock:
             return len(self._lines) + (self._dropped.posts if self._dropped else 0)
 
+    def has_room(self, raw: bytes) -> bool:
+        """Whether a line can be put that is not to be dropped."""
+        return not self._lines or self._size + len(raw) <= self._limit
+
     def put(self, line: Line) -> None:
         """Adds a line, or drops it where it does not fit."""
         with self._lock:

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from sfm_stream import clock
 from sfm_stream.capture.repeats import Repeats
+from sfm_stream.record import entries
 from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import Outage
 from sfm_stream.sources.base import (
@@ -71,9 +72,11 @@ class Connection(threading.Thread):
         self.connected_since: datetime | None = None
         self.last_byte: datetime | None = None
         self.left: int | None = None
-        """Posts that may still be taken; the connection ends with the last of them."""
+        """Lines that may still be taken; the connection ends with the last of them."""
         self.position = position
         """How far the stream has come: all lines up to there were received or need not be."""
+        self.begun = position
+        """From where it would go on if nothing of what was received were kept."""
         self._feed = feed
         self._receive = receive
         self._message = message
@@ -196,7 +199,8 @@ class Connection(threading.Thread):
                 self._gap(self._outage, now, recovered=True)
             else:
                 self._awaited = (self._outage, self.position, now)
-        self._journal.write("connect", **said, attempts=self._attempts)
+        awaited = entries.AWAITED if self._awaited is not None else None
+        self._journal.write("connect", **said, attempts=self._attempts, replay=awaited)
         self._outage = self._renewed = None
         self._attempts = self._posts = 0
         self._passed = self._feed.passed
@@ -232,12 +236,11 @@ class Connection(threading.Thread):
         if classified.position:
             # After the line was handed over: what has a position behind it is on its way to the disk.
             self.position = Position(classified.position, classified.time)
+            self.begun = self.begun or self.position
 
     def _take(self, line: bytes, classified: Classified) -> None:
         self._receive(line, classified)
-        if classified.kind is not LineKind.POST:
-            return
-        self._posts += 1
+        self._posts += classified.kind is LineKind.POST
         if self.left is not None:
             self.left -= 1
             if self.left <= 0:

@@ -23,7 +23,7 @@ import msgspec
 
 from sfm_stream import __version__, clock
 from sfm_stream.archive import recorded
-from sfm_stream.capture import check, salvage
+from sfm_stream.capture import check, kept, salvage
 from sfm_stream.capture.budget import Meter
 from sfm_stream.capture.buffer import Buffer
 from sfm_stream.capture.connection import DRAIN, Connection
@@ -149,6 +149,8 @@ class Recorder:
         self._sink: Sink = Printed(lambda: signals.stop is not None)
         self._discarding = False
         self._discarded = 0
+        self._left_behind = False
+        self._durable: Position | None = None
         self._lock: status.Lock | None = None
         self._failure: SfmError | None = None
 
@@ -193,6 +195,7 @@ class Recorder:
             raise
         if connection is not None:
             self._live.last_byte = connection.last_byte or self._live.last_byte
+            self._note_position(connection)
         self._leave(self._signals.stop or "", planned=True)
 
     def _capture(self, connection: Connection) -> None:
@@ -347,10 +350,13 @@ class Recorder:
         return saved.lost_after
 
     def _receive(self, line: bytes, classified: Classified) -> None:
-        if self._discarding:
-            self._discarded += 1
-            return
         position = Position(classified.position, classified.time) if classified.position else None
+        while position is not None and not (self._discarding or self._buffer.has_room(line)):
+            time.sleep(GATHER)  # where the service gives up, it sends this again to the next connection
+        if self._discarding:
+            self._left_behind = True
+            self._discarded += position is None
+            return
         self._buffer.put(Line(line, time.time(), classified.id, position))
 
     def _turn(self, connection: Connection) -> None:
@@ -402,7 +408,8 @@ class Recorder:
         live, now = self._live, time.monotonic()
         self._feed.show(live)
         self._note_rules()
-        if now < self._due and live.state == connection.state and live.segment == self._sink.current:
+        same = live.state == connection.state and live.segment == self._sink.current
+        if now < self._due and same and (live.position or connection.begun is None):
             return
         self._due = now + TICK
         if self._lock is not None and self._failure is None:
@@ -432,8 +439,12 @@ class Recorder:
         """Tells how far the stream has come: no further than what a power cut would leave."""
         come = connection.position  # before looking at what is under way: what comes later is later in the sequence
         if isinstance(self._sink, Files):
-            done = not self._buffer.size and not self._sink.unsynced
-            self._position = come if done else self._sink.durable or self._position
+            durable, self._durable = self._durable, self._sink.durable
+            if not (self._buffer.size or self._sink.unsynced or self._left_behind):
+                self._position = come
+            elif self._durable is not durable:
+                self._position = self._durable
+            self._position = self._position or connection.begun
         live = self._live
         if self._position is not None:
             live.position, live.position_time = self._position
@@ -451,23 +462,36 @@ class Recorder:
 
     def _resume(self, feed: Feed) -> Position | None:
         """How far the last run came, after telling the feed what it has kept since."""
-        if self._position is None:
+        if not self._save:
             return None
-        begin = (self._position.time or clock.now()) - OVERLAP
-        for path in self._kept_since(begin):
+        try:
+            with self._signals.interruptible():
+                self._position = self._position or self._last_kept()
+                if self._position is not None:
+                    self._recover(feed, (self._position.time or clock.now()) - OVERLAP)
+        except OSError as error:
+            raise _storage_error(error, self._data_dir) from error
+        return self._position
+
+    def _recover(self, feed: Feed, begin: datetime) -> None:
+        for path in kept.since(begin, self._data_dir, self._state_dir, self._stream.program):
             for line in salvage.lines(path):
                 classified = self._source.classify(line)
                 if classified.time is None or classified.time >= begin:
                     self._repeats.is_known(classified)
                     feed.recover(line)
-        return self._position
 
-    def _kept_since(self, begin: datetime) -> list[Path]:
-        """The capture files in the data directory that were written after `begin`, oldest first."""
-        if not self._save:
-            return []
-        found = salvage.finished(self._data_dir, self._stream.program).values()
-        return sorted((path for path in found if path.stat().st_mtime >= begin.timestamp()), key=lambda path: path.name)
+    def _last_kept(self) -> Position | None:
+        """The position of the last line in the files: of a process that was killed early, or whose status is lost."""
+        begin = clock.now() - kept.LONGEST
+        for path in reversed(kept.since(begin, self._data_dir, self._state_dir, self._stream.program)):
+            lines = salvage.lines(path)
+            if (last := next(lines, None)) is not None and self._source.classify(last).position:
+                for last in lines:  # noqa: B007 - the last is wanted
+                    pass
+                found = self._source.classify(last)
+                return Position(found.position, found.time)
+        return None
 
     def _write_status(self) -> None:
         """Replaces the status file if anything that a person would look at has changed, and keeps the counters."""

@@ -133,7 +133,8 @@ class Files:
         self._segment.write(lines)
         self._last = lines[-1].position or self._last
         for line in lines:
-            self._count(line.id)
+            if line.position is None:  # of sources that replay, what comes twice has been left out already
+                self._count(line.id)
         self.tick()
 
     def tick(self) -> float:

@@ -17,6 +17,8 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
+AWAITED = "awaited"
+"""The replay of a connect whose first line will tell what became of the gap before it."""
 OURS = "ours"
 """The action of a ``slot`` entry that tells how X knows our own connection."""
 
@@ -43,6 +45,7 @@ class Connect(Entry, frozen=True, kw_only=True):
 
     server_time: clock.Time | None = None
     credential: str | None = None
+    replay: str | None = None
 
 
 class Refused(Entry, frozen=True, kw_only=True):

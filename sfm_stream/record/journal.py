@@ -10,11 +10,12 @@ salvage      segment, file, posts, bytes, torn_bytes, first_id, last_id, sha256,
              nothing vouches for); of a damaged one aside (the file that has all of it), aside_lines (that can be read
              in it and may be altered), aside_since
 lost         segment, reason, posts, first_time, last_time: it was taken from under the program
-connect      endpoint, server_time (X's clock), attempts, backfill_minutes, credential (a fingerprint)
+connect      endpoint, server_time (X's clock), attempts, backfill_minutes, credential (a fingerprint), replay
+             (``awaited``: the first line will tell how much of the gap is replayed, and the gap's entry follows)
 refused      reason, http_status, detail (X's own words); repeated only when it changes
 fields       left_out: what X does not take of what was asked for, and its words (detail); it goes on without
-disconnect   reason, planned, last_byte, seconds (that the connection held), posts
-gap          start, end, seconds, cause, planned, attempts, backfill_minutes
+disconnect   reason, planned, last_byte, seconds (that the connection held), posts, unmatched (that were not kept)
+gap          start, end, seconds, cause, planned, attempts, backfill_minutes, recovered (whether it was replayed)
 rotate       file, posts, bytes, first_id, last_id, first_time, last_time, sha256, duplicates
 rules        by, added, removed, kept (numbers), and the rules that were added and removed
 shortage     missing: rules that X held, that are still wanted and not there; 0 ends it. cause, since

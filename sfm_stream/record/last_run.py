@@ -71,6 +71,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
     """
     connected_at: datetime | None = None
     outage: Outage | None = None
+    untold: Outage | None = None  # connected since, and not known yet whether it is replayed
     refused = "not connected"
     last_boot: str | None = None
     lost: datetime | None = None
@@ -92,6 +93,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
             case entries.Slot(action=entries.OURS):
                 connection, address = entry.connection, entry.client_ip
         if isinstance(entry, entries.Connect):
+            untold = (outage or untold) if entry.replay == entries.AWAITED else None
             connected_at, outage, lost = entry.server_time or entry.time, None, None
             connection = None
             granted.append(entry.time)
@@ -99,17 +101,19 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
         elif connected_at is not None:
             match entry:
                 case entries.Start() if outage is None:
-                    outage = _killed(state_dir, program, connected_at)
+                    outage = untold or _killed(state_dir, program, connected_at)
                 case entries.Refused():
                     refused = entry.reason
                 case entries.Salvage():
                     lost = max(lost or entry.lost_after, entry.lost_after)
-                case entries.Gap() if outage is not None:
+                case entries.Gap() if outage is None:
+                    untold = None
+                case entries.Gap():
                     # Its planned part is over: what goes on is a failure.
                     outage = Outage(start=entry.end, cause=refused)
-            outage = _after(entry, outage)
+            outage = _after(entry, outage, untold)
     if killed and connected_at is not None and outage is None:
-        outage = _killed(state_dir, program, connected_at)
+        outage = untold or _killed(state_dir, program, connected_at)
     if outage is not None and lost is not None and lost < outage.start:
         # A process that salvaged, and was killed before it connected, has told of it here alone.
         outage = msgspec.structs.replace(outage, start=lost)
@@ -128,8 +132,10 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
     )
 
 
-def _after(entry: entries.Entry, outage: Outage | None) -> Outage | None:
+def _after(entry: entries.Entry, outage: Outage | None, untold: Outage | None) -> Outage | None:
     match entry:
+        case entries.Disconnect() if untold is not None:
+            return untold  # no line came that would have ended it
         case entries.Disconnect():
             return Outage(start=entry.last_byte or entry.time, cause=entry.reason, planned=entry.planned)
         case entries.Stop() if outage is None or outage.planned:

@@ -68,7 +68,7 @@ def compare(
         foreign: Connections that are not the program's.
     """
     journal, ledger = world.journal(), [e for e in world.ledger() if e.get("connection") not in foreign]
-    _files_are_whole(world, journal)
+    files_are_whole(world)
     sent = Counter(entry["id"] for entry in ledger if entry["event"] == "post")
     odd = {e["id"] for e in ledger if e["event"] == "message" and e["kind"] == "invalid-utf8"}
     kept = Counter(kept_ids(world))
@@ -117,9 +117,9 @@ def nothing_missing(world: World, *, slack: float = SLACK) -> Compared:
     return compared
 
 
-def _files_are_whole(world: World, journal: list[Entry]) -> None:
+def files_are_whole(world: World) -> None:
     """Every capture file passes gzip's test, is as the journal says, and no segment is left."""
-    noted = {e["file"]: e for e in journal if e["event"] in {"rotate", "salvage"} and e.get("file")}
+    noted = {e["file"]: e for e in world.journal() if e["event"] in {"rotate", "salvage"} and e.get("file")}
     files = capture_files(world)
     for path in files:
         raw = path.read_bytes()

@@ -43,6 +43,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         record: The record itself, undecoded (commit).
         active: Whether the account is active (account).
         status: Why it is not (account).
+        upstream: The number of an account event in the network's own sequence, the same on every host; 0 elsewhere.
         message: What the host says of the stream (info, error).
     """
 
@@ -58,6 +59,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     record: msgspec.Raw = msgspec.Raw()
     active: bool = True
     status: str = ""
+    upstream: int = 0
     message: str = ""
 
     @property
@@ -85,6 +87,7 @@ class _Commit(msgspec.Struct, frozen=True):
 class _Account(msgspec.Struct, frozen=True):
     active: bool = True
     status: str = ""
+    seq: int = 0
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -151,8 +154,14 @@ def classified(event: Event) -> Classified:
         kind = LineKind.NOTICE
     else:
         kind = LineKind.OTHER
-    key = f"{event.did} {event.rev} {event.collection} {event.rkey} {event.operation}" if event.rev else ""
-    return Classified(kind, event.uri if event.did else "", position(event), event.time, key)
+    return Classified(kind, event.uri if event.did else "", position(event), event.time, _key(event))
+
+
+def _key(event: Event) -> str:
+    """What is the same of an event on every host and either wire; "" where nothing is."""
+    if event.rev:
+        return f"{event.did} {event.rev} {event.collection} {event.rkey} {event.operation}"
+    return f"{event.did} {event.kind} {event.upstream}" if event.upstream else ""
 
 
 def position(event: Event) -> str:
@@ -181,6 +190,7 @@ def _newer(payload: _Payload) -> Event:
         record=payload.record,
         active=payload.account.active,
         status=payload.account.status or payload.name,
+        upstream=payload.account.seq,
         message=payload.message,
     )
 
@@ -210,6 +220,7 @@ def _older(wire: _Wire) -> Event:
         record=commit.record,
         active=wire.account.active,
         status=wire.account.status,
+        upstream=wire.account.seq,
     )
 
 

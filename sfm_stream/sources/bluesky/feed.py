@@ -37,8 +37,11 @@ OVERLAP = timedelta(seconds=5)
 """How far a time cursor goes back before the position: two hosts do not agree to the microsecond."""
 WINDOW = timedelta(hours=35)
 """Hosts replay 36 hours by default."""
-MARGIN = timedelta(seconds=60)
-"""A first event so much later than the position means that a host has moved the cursor up: the network never pauses."""
+MARGIN = timedelta(seconds=1)
+"""A host that has what was asked for begins before the position, or with it. One whose first event is so much later
+has moved the cursor up: account events of the whole network come with every stream, and the network never pauses."""
+HELD = 5.0
+"""Seconds that a connection must have stood for the next to follow without a wait, where the host asks for that."""
 ATTEMPTS = 3
 """Failures in a row after which the next host is tried."""
 
@@ -102,8 +105,10 @@ class BlueskyFeed:
         return {}
 
     def replay(self) -> Replay:
-        """A granted number of the host's own sequence is all; of a time the first event tells."""
-        return Replay.ALL if self._session is not None and self._session.exact else Replay.UNKNOWN
+        """The first event tells; a host that was set up anew under its name takes a number that it has yet to reach."""
+        if self._session is not None and self._session.exact and self._request.accounts_on_host:
+            return Replay.ALL  # a few accounts may say nothing for hours
+        return Replay.UNKNOWN
 
     def covered_since(self, position: Position, first: datetime) -> datetime | None:
         """An old cursor is moved up, without a word on the older wire."""
@@ -116,7 +121,7 @@ class BlueskyFeed:
     def take(self, line: bytes) -> tuple[Classified, Fate]:
         """Keeps what matches, and deletions of what is held."""
         event = read(line)
-        if event is None:
+        if event is None or b"\n" in line:  # a file's line cannot hold one
             return Classified(LineKind.OTHER), Fate.MESSAGE
         found = classified(event)
         if event.seq:
@@ -141,7 +146,7 @@ class BlueskyFeed:
     def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
         """At once where the host restarts; otherwise as `Waits` has it, and the next host after some failures."""
         wait = self._waits.after_end(held)
-        if dropped.at_once:
+        if dropped.at_once and (held or 0.0) >= HELD:
             return 0.0
         self._turn()
         return wait
@@ -186,9 +191,11 @@ class BlueskyFeed:
         if self._selection.matches(event):
             self._held.add(event.did, f"{event.collection}/{event.rkey}")
             return True
-        self.passed += 1
         # A post that was edited and no longer matches is still the post that is held.
-        return event.operation == "update" and self._held.holds(event.did, f"{event.collection}/{event.rkey}")
+        if event.operation == "update" and self._held.holds(event.did, f"{event.collection}/{event.rkey}"):
+            return True
+        self.passed += 1
+        return False
 
     def _turn(self) -> None:
         if self._waits.failures % ATTEMPTS == 0:

@@ -68,7 +68,8 @@ class Held:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             # What a crash of the machine left is no database: an index can be made anew, a stream must not wait for it.
-            self._path.unlink(missing_ok=True)
+            for end in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
             return self._prepared()
 
     def _prepared(self) -> sqlite3.Connection:

@@ -1,0 +1,56 @@
+"""The capture files in which the last lines of a program lie: where it wrote them, or in the date tree."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from sfm_stream import clock, names, reading
+from sfm_stream.capture import salvage
+
+SKEW = timedelta(minutes=10)
+"""By how much a source's clock may be ahead of this host's."""
+LONGEST = timedelta(days=1)
+"""A file is finished within this time of its first line."""
+REACH = timedelta(days=31)
+"""No source replays more."""
+
+
+class _Organized(msgspec.Struct):
+    """What is needed of the last report of the job that sorts files into the date tree."""
+
+    archive_dir: str = ""
+
+
+def since(begin: datetime, data_dir: Path, state_dir: Path, program: str) -> list[Path]:
+    """The capture files that were written after `begin`, oldest first.
+
+    Raises:
+        OSError: A directory cannot be read.
+    """
+    begin -= SKEW
+    found = dict(_in_tree(begin, data_dir, state_dir, program)) | salvage.finished(data_dir, program)
+    # By name, which is by the time of their first lines.
+    return [path for name, path in sorted(found.items()) if path.stat().st_mtime >= begin.timestamp()]
+
+
+def _in_tree(begin: datetime, data_dir: Path, state_dir: Path, program: str) -> list[tuple[str, Path]]:
+    now = clock.now()
+    hour = max(begin, now - REACH) - LONGEST
+    found: list[tuple[str, Path]] = []
+    while hour <= now + SKEW:
+        folder = names.CaptureName(program=program, time=hour).folder
+        for root in dict.fromkeys((data_dir, _archive(data_dir, state_dir))):
+            found += salvage.finished(root / folder, program).items()
+        hour += timedelta(hours=1)
+    return found
+
+
+def _archive(data_dir: Path, state_dir: Path) -> Path:
+    try:
+        last = reading.read_record(state_dir / "organize.json", _Organized)
+    except reading.UnreadableError:
+        last = None
+    return Path(last.archive_dir) if last is not None and last.archive_dir else data_dir
