@@ -286,9 +286,12 @@ class Connection(threading.Thread):
             self._outage, self._renewed = Outage(start=self._renewed, cause=reason), None
         elif self._outage is not None and (self._outage.planned or (changes_cause and self._outage.cause != reason)):
             # A gap that was planned ends here, since nobody asked for what follows; so does one that changes its cause.
-            now = clock.now()
-            self._gap(self._outage, now, None)
-            self._outage = Outage(start=now, cause=reason)
+            # Where the source replays, only the connection that ends it tells what became of it: it stays one.
+            start = self._outage.start
+            if self.position is None:
+                start = clock.now()
+                self._gap(self._outage, start, None)
+            self._outage = Outage(start=start, cause=reason)
 
     def _disconnected(self, reason: str, *, planned: bool, renewal: bool = False) -> None:
         session, since = self._session, self.connected_since

@@ -11,9 +11,9 @@ import pytest
 
 from sfm_stream.sources import registry
 from tests.contract.harnesses import HARNESSES, Harness
+from tests.contract.host import Jetstream
 from tests.contract.streams import BlueskyWorld
 from tests.fault.world import World
-from tests.contract.host import Jetstream
 
 LONG = os.environ.get("SFM_FUZZ") == "long"
 

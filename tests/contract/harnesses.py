@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.contract.host import Jetstream
 from tests.contract.streams import BlueskyWorld, nothing_missing_and_nothing_twice
 from tests.fault.compare import compare
 from tests.fault.world import Entry, Simulated, World
-from tests.contract.host import Jetstream
 
 
 class Harness(Protocol):

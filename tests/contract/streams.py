@@ -12,9 +12,9 @@ import msgspec
 from sfm_stream.sources.bluesky.events import read
 from sfm_stream.sources.bluesky.selection import Selection
 from sfm_stream.sources.bluesky.settings import BlueskyStream
+from tests.contract.host import Jetstream, is_post, number_of
 from tests.fault.compare import files_are_whole, lines_of
 from tests.fault.world import Entry, World, until
-from tests.contract.host import Jetstream, is_post, number_of
 
 WORDS = ("vote", "election")
 

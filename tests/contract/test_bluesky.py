@@ -12,10 +12,10 @@ import pytest
 
 from sfm_stream.sources.bluesky.events import read
 from tests.contract.harnesses import HARNESSES
+from tests.contract.host import Jetstream, is_post
 from tests.contract.streams import BlueskyWorld, nothing_missing_and_nothing_twice
 from tests.fault.compare import lines_of, seconds
 from tests.fault.world import Entry, until
-from tests.contract.host import Jetstream, is_post
 
 Hosts = Callable[..., Jetstream]
 Worlds = Callable[..., BlueskyWorld]
@@ -67,6 +67,17 @@ def test_a_stop_that_the_window_covers_is_journaled_as_recovered(host: Hosts, bl
     gap = _gaps(world)[-1]
     assert (gap["recovered"], gap["planned"]) == (True, True)
     assert seconds(gap["start"]) <= seconds(world.events("stop")[0]["time"])
+    nothing_missing_and_nothing_twice(world)
+
+
+def test_a_stop_after_which_the_host_refuses_is_one_gap_and_recovered(host: Hosts, bluesky: Worlds) -> None:
+    """It is told when it is over, and not when the first try fails: nothing is lost by it."""
+    world = bluesky(host())
+    _run(world)
+    world.order({"do": "refuse", "status": 503, "times": 3})
+    _run(world)
+    assert [(gap["recovered"], gap["planned"]) for gap in _gaps(world)] == [(True, False)], str(world)
+    assert seconds(_gaps(world)[0]["start"]) <= seconds(world.events("stop")[0]["time"])
     nothing_missing_and_nothing_twice(world)
 
 

@@ -168,3 +168,34 @@ def test_killed_between_a_gap_and_its_connect_the_rest_is_another_gap(host: Host
     host.happened(1, "disconnect", reason="closed by X", planned=False, last_byte=clock.text(at(1)))
     host.happened(3, "gap", start=clock.text(at(1)), end=clock.text(at(3)), seconds=120, cause="x", planned=False)
     assert host.read().outage == Outage(start=at(3), cause="not connected")
+
+
+def test_a_gap_that_waits_for_its_first_line_goes_on_over_a_kill(host: Host) -> None:
+    """Connected, and killed before anything told whether the gap was replayed: the next start tells of all of it."""
+    host.happened(0, "start")
+    host.happened(1, "connect")
+    host.happened(2, "disconnect", reason="stopped", planned=True, last_byte=clock.text(at(2)))
+    host.happened(2, "stop", reason="SIGTERM", planned=True)
+    host.happened(10, "start")
+    host.happened(11, "connect", replay="awaited")
+    host.last_byte(11)
+    assert host.read().outage == Outage(start=at(2), cause="stopped: SIGTERM", planned=True)
+    host.happened(12, "start")
+    host.happened(13, "connect", replay="awaited")
+    assert host.read().outage == Outage(start=at(2), cause="stopped: SIGTERM", planned=True)
+    host.happened(14, "disconnect", reason="reset", planned=False, last_byte=clock.text(at(14)))
+    assert host.read().outage == Outage(start=at(2), cause="stopped: SIGTERM", planned=True)
+
+
+def test_a_gap_that_was_told_after_its_connect_is_over(host: Host) -> None:
+    """The first line told; what comes after is another outage."""
+    host.happened(0, "start")
+    host.happened(1, "connect")
+    host.happened(2, "disconnect", reason="reset", planned=False, last_byte=clock.text(at(2)))
+    host.happened(3, "connect", replay="awaited")
+    ends = {"start": clock.text(at(2)), "end": clock.text(at(3)), "seconds": 60.0}
+    host.happened(3, "gap", **ends, cause="reset", planned=False, recovered=True)
+    host.last_byte(5)
+    assert host.read().outage == Outage(start=at(5), cause=KILLED)
+    host.happened(6, "disconnect", reason="closed", planned=False, last_byte=clock.text(at(6)))
+    assert host.read().outage == Outage(start=at(6), cause="closed")
