@@ -16,7 +16,7 @@ from tests.contract.host import Jetstream, is_post, number_of
 from tests.fault.compare import files_are_whole, lines_of
 from tests.fault.world import Entry, World, until
 
-WORDS = ("vote", "election")
+WORDS = ("vote", "election", "the")
 
 
 class BlueskyWorld(World):

@@ -267,7 +267,7 @@ def test_a_kill_before_the_first_line_does_not_take_the_gap_with_it(host: Hosts,
 
 def test_a_slow_disk_holds_the_reader_back_and_loses_nothing(host: Hosts, bluesky: Worlds) -> None:
     """A buffer that is full is no reason to drop what would be replayed."""
-    jetstream = host(rate=2000.0, write_limit=0.5)
+    jetstream = host(rate=1000.0, write_limit=0.5)
     world = bluesky(jetstream, everything=True)
     small = "from sfm_stream.capture import buffer; import functools, time\n"
     small += "from sfm_stream.capture import recorder, segment\n"
@@ -277,7 +277,7 @@ def test_a_slow_disk_holds_the_reader_back_and_loses_nothing(host: Hosts, bluesk
     small += "segment.Segment.write = slowly"
     running = world.start(patch=f"{PATCH}\n{small}")
     world.connected()
-    time.sleep(4)
+    time.sleep(3)
     running.stop()
     assert not world.events("overflow")
     assert not world.events("unread")
