@@ -41,7 +41,7 @@ BOX = "the order is west, south, east, north"
 FAULTS: dict[str, tuple[Edit, str]] = {
     "unknown credential": (
         _filter(credential="libary"),
-        "filter 'elections': unknown credential \"libary\"; did you mean 'library'?",
+        "filter 'elections': unknown credential 'libary'; did you mean 'library'?",
     ),
     "malformed credential that nothing uses": (
         _credential("unused", consumer_key="k" * 20),
@@ -121,7 +121,7 @@ FAULTS: dict[str, tuple[Edit, str]] = {
     ),
     "number for text": (
         _filter(follow=[12345]),
-        "filter 'elections': follow[0]: found 12345 (a number); text is needed: put it in quotes, \"12345\"",
+        "filter 'elections': follow[0]: found 12345 (a number); text is needed: put quotes around what you wrote",
     ),
     "interval of zero": (_all(sfm_save_interval=0), "sfm_save_interval: found 0"),
     "interval of words": (
