@@ -15,6 +15,7 @@ DEFAULT = "x"
 """The source of a filter that names none, as before there were others."""
 _MODULES = {
     "bluesky": "sfm_stream.sources.bluesky.source",
+    "wikimedia": "sfm_stream.sources.wikimedia.source",
     "x": "sfm_stream.sources.x.source",
 }
 

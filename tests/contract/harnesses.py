@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.contract import wikimedia
 from tests.contract.host import Jetstream
 from tests.contract.streams import BlueskyWorld, nothing_missing_and_nothing_twice
+from tests.contract.wikimedia import RATE, WikimediaWorld
 from tests.fault.compare import compare
 from tests.fault.world import Entry, Simulated, World
 
@@ -132,4 +134,42 @@ class BlueskyHarness:
         return nothing_missing_and_nothing_twice(world)
 
 
-HARNESSES: dict[str, Harness] = {"bluesky": BlueskyHarness(), "x": XHarness()}
+class WikimediaHarness:
+    """Wikimedia replays: nothing may be missing, and nothing be there twice."""
+
+    patch = BlueskyHarness.patch
+    faults: tuple[Entry, ...] = (
+        {"do": "refuse", "status": 503, "headers": {"Retry-After": "1"}},
+        {"do": "refuse", "status": 502, "body": "<html>Bad gateway</html>"},
+        {"do": "page"},
+        {"do": "close", "after": 10},
+        {"do": "close", "after": 10, "torn": True},
+        {"do": "reset", "after": 10},
+    )
+    oddities: tuple[Entry, ...] = ({"do": "repeat", "after": 20, "events": 15},)
+
+    def serve(self, folder: Path) -> Simulated:
+        """See `Harness`."""
+        folder.mkdir(parents=True)
+        return Simulated(folder, "--rate", str(RATE), source="wikimedia")
+
+    def port(self, service: Simulated) -> int:
+        """See `Harness`."""
+        return int(service.url.rpartition(":")[2])
+
+    def world(self, folder: Path, service: Simulated, port: int | None = None) -> WikimediaWorld:
+        """See `Harness`."""
+        return WikimediaWorld(folder, service, **({"url": f"http://127.0.0.1:{port}"} if port else {}))
+
+    def more(self, world: World, posts: int) -> None:
+        """See `Harness`."""
+        assert isinstance(world, WikimediaWorld)
+        world.kept_more(posts)
+
+    def check(self, world: World) -> int:
+        """See `Harness`."""
+        assert isinstance(world, WikimediaWorld)
+        return wikimedia.nothing_missing_and_nothing_twice(world)
+
+
+HARNESSES: dict[str, Harness] = {"bluesky": BlueskyHarness(), "wikimedia": WikimediaHarness(), "x": XHarness()}

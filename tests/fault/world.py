@@ -45,7 +45,7 @@ def read_lines(path: Path) -> list[Entry]:
 class Simulated:
     """A running ``sfm-stream simulate``."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, source: str = "x") -> None:
         self.ledger_path = folder / "ledger.jsonl"
         self._log = (folder / "simulator.log").open("wb")
         self._entries: list[Entry] = []
@@ -57,6 +57,7 @@ class Simulated:
                 "-m",
                 "sfm_stream",
                 "simulate",
+                *([source] if source != "x" else []),
                 "--port",
                 "0",
                 "--ledger",

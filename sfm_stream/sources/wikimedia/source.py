@@ -1,0 +1,107 @@
+"""Wikimedia as the core sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+
+from sfm_stream.errors import UsageError
+from sfm_stream.record.status import Status
+from sfm_stream.settings.faults import Fault
+from sfm_stream.settings.model import Credential
+from sfm_stream.sources.base import Classified, Context, Feed, Inventory, Traits
+from sfm_stream.sources.wikimedia.events import classify, read
+from sfm_stream.sources.wikimedia.selection import Selection
+from sfm_stream.sources.wikimedia.settings import WikimediaStream, faults
+
+
+class _Wikimedia:
+    name = "wikimedia"
+    title = "Wikimedia"
+    silence = 60.0
+    """Recent changes come each second; a read gives up after half of this."""
+    settings = WikimediaStream
+    traits = Traits(
+        needs="sfm_contact, by which its operators reach you",
+        gaps="recovered, where they are not longer than a week",
+        deletions="told where a stream of them is asked for, and kept like other events",
+        costs="nothing",
+    )
+
+    def inventory(self) -> Inventory:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.wikimedia.inventory import INVENTORY
+
+        return INVENTORY
+
+    def faults(self, stream: WikimediaStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+        """See `sfm_stream.sources.base.Source`."""
+        return faults(stream, where, whole=whole)
+
+    def rules(self, stream: WikimediaStream) -> list[tuple[str, str]]:
+        """See `sfm_stream.sources.base.Source`: what is matched on this host."""
+        parts = [("wiki", each) for each in stream.wikis]
+        parts += [("namespace", str(each)) for each in stream.namespaces]
+        parts += [("title", each) for each in stream.titles] + [("user", each) for each in stream.users]
+        return parts + [("track", each) for each in stream.track]
+
+    charges_lookups = False
+
+    def named(self, stream: WikimediaStream) -> list[str]:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`: users are matched by the names that events have."""
+        return []
+
+    def look_up(
+        self,
+        stream: WikimediaStream,  # noqa: ARG002
+        credential: Credential | None,  # noqa: ARG002
+        names: Sequence[str],  # noqa: ARG002
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """See `sfm_stream.sources.base.Source`."""
+        return {}, {}
+
+    def judge(self, stream: WikimediaStream, credential: Credential | None) -> str:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`: nothing is asked of it but the stream."""
+        raise UsageError(f"{self.title} judges no filters: what {stream.name!r} asks for is matched on this host")
+
+    def standing(self, stream: WikimediaStream, live: Status, now: datetime) -> str:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`: the service holds nothing of ours."""
+        return ""
+
+    def try_out(self, stream: WikimediaStream, posts: Iterable[bytes]) -> str:
+        """See `sfm_stream.sources.base.Source`."""
+        selection, events, kept, unreadable = Selection(stream), 0, 0, 0
+        for line in filter(None, (each.strip() for each in posts)):
+            event = read(line)
+            if event is None:
+                unreadable += 1
+            elif not event.is_canary:
+                events += 1
+                kept += selection.matches(event)
+        share = f" ({100 * kept / events:.1f} %)" if events else ""
+        return f"{kept:,} of {events:,} events{share} would be kept; {unreadable:,} lines are no events"
+
+    def fixed(self, stream: WikimediaStream) -> WikimediaStream:
+        """See `sfm_stream.sources.base.Source`: all but what is matched on this host."""
+        return msgspec.structs.replace(
+            stream, wikis=(), namespaces=(), titles=(), users=(), track=(), bots=None, everything=True
+        )
+
+    def resolved(self, stream: WikimediaStream) -> WikimediaStream:
+        """See `sfm_stream.sources.base.Source`: it follows no accounts by name."""
+        return stream
+
+    def classify(self, line: bytes) -> Classified:
+        """See `sfm_stream.sources.base.Source`."""
+        return classify(line)
+
+    def feed(self, stream: WikimediaStream, credential: Credential | None, context: Context) -> Feed:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.wikimedia.feed import WikimediaFeed
+
+        return WikimediaFeed(stream)
+
+
+SOURCE = _Wikimedia()
