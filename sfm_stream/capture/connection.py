@@ -226,7 +226,7 @@ class Connection(threading.Thread):
         if self._awaited is not None and classified.time is not None:
             self._judge_replay(classified.time)
         if fate is Fate.KEEP:
-            if not self._repeats.is_known(classified):
+            if not (classified.key and self._repeats.is_known(classified)):
                 self._take(line, classified)
         elif fate is Fate.MESSAGE:
             self._message(line)

@@ -70,7 +70,7 @@ class XFeed:
         self._credential = credential
         self._journal = journal
         self._fail = fail
-        self._accounts = AccountWatch(stream.accounts)
+        self._accounts = AccountWatch(stream.accounts) if stream.accounts else None
         self._sighting = ""
         self._sightings: deque[tuple[str, Sighting]] = deque()
         self._slot = Slot("sample_stream" if stream.kind == SAMPLE else "filtered_stream", journal, last_run)
@@ -154,9 +154,10 @@ class XFeed:
     def take(self, line: bytes) -> tuple[Classified, Fate]:
         """Keeps every post: X matches by itself."""
         found = look(line)
-        if found.data.id:
-            self._sightings.extend((found.data.id, sighting) for sighting in self._accounts.look(line))
-            return Classified(LineKind.POST, found.data.id), Fate.KEEP
+        if post := found.data.id:
+            if self._accounts is not None:
+                self._sightings.extend((post, sighting) for sighting in self._accounts.look(line))
+            return Classified(LineKind.POST, post), Fate.KEEP
         if problem := found.disconnect:
             self.announced = problem.detail or problem.title
         return Classified(LineKind.NOTICE if found.errors else LineKind.OTHER), Fate.MESSAGE
@@ -189,7 +190,7 @@ class XFeed:
 
     def update(self, stream: Stream) -> None:
         """Other rules, and other ids of accounts."""
-        self._accounts, self._sighting = AccountWatch(stream.accounts), ""
+        self._accounts, self._sighting = AccountWatch(stream.accounts) if stream.accounts else None, ""
         if self._rules is not None:
             self._rules.ask_for(stream)
 
