@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -172,20 +172,34 @@ def coverage(
         )
     gaps = [gap for gap in gaps if (gap.end or now) > start]
     whole = (now - start).total_seconds()
-    # A clock that stepped back may have a gap end before its start.
-    lengths = [max(0.0, ((gap.end or now) - max(gap.start, start)).total_seconds()) for gap in gaps]
-    missing = sum(length for length, gap in zip(lengths, gaps, strict=True) if not gap.recovered)
+    apart = _seconds((max(gap.start, start), gap.end or now) for gap in gaps)
+    missing = _seconds((max(gap.start, start), gap.end or now) for gap in gaps if not gap.recovered)
     return Coverage(
         program=program,
         start=start,
         end=now,
-        connected=max(0.0, 1 - sum(lengths) / whole) if whole > 0 else None,
+        connected=max(0.0, 1 - apart / whole) if whole > 0 else None,
         covered=max(0.0, 1 - missing / whole) if whole > 0 else None,
         gaps=tuple(gaps),
         losses=tuple(losses),
         messages=tuple(messages.values()),
         unreadable=unreadable,
     )
+
+
+def _seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
+    """How long at least one of the spans lasts.
+
+    They may overlap, where a replay broke off and what it had not brought yet was lost; and a clock that stepped back
+    may have one end before its start.
+    """
+    total, reached = 0.0, None
+    for start, end in sorted(spans):
+        begin = start if reached is None else max(start, reached)
+        if end > begin:
+            total += (end - begin).total_seconds()
+            reached = end
+    return total
 
 
 def unknown(program: str, now: datetime, fault: str) -> Coverage:

@@ -179,3 +179,9 @@ def test_without_a_replay_what_is_covered_is_what_was_connected() -> None:
     """A source that replays nothing says nothing of it."""
     found = reckon(entry(0, "connect"), gap(10, 20))
     assert found.covered == found.connected
+
+
+def test_what_was_lost_of_a_replay_that_broke_off_is_not_counted_twice() -> None:
+    """The recovered gap and the lost one overlap: an hour is missing once, and it is missing."""
+    found = reckon(entry(0, "connect"), gap(10, 30, recovered=True), gap(20, 30, recovered=False))
+    assert (found.connected, found.covered) == (pytest.approx(0.8), pytest.approx(0.9))

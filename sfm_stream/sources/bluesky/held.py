@@ -1,18 +1,21 @@
 """The posts that a filter has kept, so that their deletions are kept too.
 
 A deletion names a post and nothing of what it said: whether it concerns a filter can only be told by what that filter
-holds. The index lies in ``held/<program>.sqlite`` below the state directory and can always be made anew from the
-capture files; it survives a kill of the program, and after a power cut the last segment is read into it again.
+holds. The index lies in ``held/<program>.sqlite`` below the state directory; it survives a kill of the program, and
+after a power cut the last segment is read into it again. One that is damaged is begun anew, since no stream should
+wait for it: deletions of posts that were kept before are not recognised from then on, and the log says so.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from pathlib import Path
 
 from sfm_stream.errors import StorageError
 
+log = logging.getLogger(__name__)
 _ANY = "SELECT 1 FROM held WHERE account = ? AND (record = ? OR ?) LIMIT 1"
 
 
@@ -67,7 +70,7 @@ class Held:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            # What a crash of the machine left is no database: an index can be made anew, a stream must not wait for it.
+            log.error("%s: is damaged, and begun anew: deletions of posts kept so far are not recognised", self._path)
             for end in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + end).unlink(missing_ok=True)
             return self._prepared()
