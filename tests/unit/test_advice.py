@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sfm_stream.settings.checks import stream_faults, stream_warnings
 from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.checks import stream_faults, stream_warnings
 from sfm_stream.sources.x.rules.advice import on_entry, on_query
 from sfm_stream.sources.x.rules.query import parse
 

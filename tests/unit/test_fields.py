@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sfm_stream.settings.checks import field_faults
 from sfm_stream.settings.model import Fields
+from sfm_stream.sources.x.checks import field_faults
 from sfm_stream.sources.x.fields import PUBLIC, named, parameters, without
 
 PRIVATE = {

@@ -87,6 +87,8 @@ def test_an_event_is_kept_that_is_in_every_list_given(settings: dict[str, Any], 
         ({"everything": True, "contact": "Zoë"}, 'sfm_contact: found "Zoë"; plain ASCII is needed'),
         ({"everything": True, "url": "http://example.org"}, "f: url: found"),
         ({"everything": True, "streams": ()}, "f: streams: it is empty"),
+        ({"everything": True, "min_free": "much"}, 'f: min_free: found "much"; a size like "500M"'),
+        ({"everything": True, "state_dir": "state"}, 'f: state_dir: found "state"; an absolute path is needed'),
     ],
 )
 def test_each_fault_is_one_line(settings: dict[str, Any], fault: str) -> None:

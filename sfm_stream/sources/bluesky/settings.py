@@ -9,7 +9,7 @@ from typing import Literal
 from sfm_stream.matching.expression import QueryError
 from sfm_stream.matching.letters import AT_SIGNS, HASH_SIGNS, is_searchable
 from sfm_stream.matching.match import accounts, parse
-from sfm_stream.settings.checks import name_faults
+from sfm_stream.settings.checks import common_faults
 from sfm_stream.settings.faults import Fault, show
 from sfm_stream.settings.model import Budget, StreamSettings
 from sfm_stream.sources.bluesky.events import POSTS
@@ -99,7 +99,7 @@ def handle(account: str) -> str:
 
 def faults(stream: BlueskyStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
     """All that would keep the stream from running; see `sfm_stream.sources.base.Source`."""
-    yield from name_faults(stream.name, where)
+    yield from common_faults(stream, where)
     asked = stream.track or stream.tags or stream.follow or stream.query is not None
     if stream.everything and asked:
         fix = "take everything away, or what is matched"

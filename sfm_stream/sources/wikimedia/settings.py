@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from sfm_stream.matching.letters import is_searchable
-from sfm_stream.settings.checks import name_faults
+from sfm_stream.settings.checks import common_faults
 from sfm_stream.settings.faults import Fault, show
 from sfm_stream.settings.model import Budget, StreamSettings
 
@@ -58,7 +58,7 @@ class WikimediaStream(StreamSettings, frozen=True, kw_only=True, omit_defaults=T
 
 def faults(stream: WikimediaStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
     """All that would keep the stream from running; see `sfm_stream.sources.base.Source`."""
-    yield from name_faults(stream.name, where)
+    yield from common_faults(stream, where)
     asked = stream.wikis or stream.namespaces or stream.titles or stream.users or stream.track
     if stream.everything and asked:
         fix = "take everything away, or what is matched"

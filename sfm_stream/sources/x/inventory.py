@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from sfm_stream.settings.checks import stream_warnings
 from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, DeclaredStream, Given
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import API_URL, SAMPLE, Credential, Degrees, Fields, Positive, Rule, Stream
+from sfm_stream.sources.x.checks import stream_warnings
 
 MAIN_RULE = "main"
 """The name of the rule that a filter's own track, follow, locations or query make."""

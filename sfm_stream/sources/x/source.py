@@ -9,10 +9,10 @@ import msgspec
 
 from sfm_stream.errors import CredentialError, SfmError
 from sfm_stream.record.status import Status
-from sfm_stream.settings.checks import stream_faults
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import SAMPLE, Credential, Stream
 from sfm_stream.sources.base import Classified, Context, Dropped, Feed, Inventory, Traits
+from sfm_stream.sources.x.checks import stream_faults
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.rules import accounts
 from sfm_stream.sources.x.rules.accounts import by_id
