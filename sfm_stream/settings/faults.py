@@ -200,6 +200,8 @@ def _leaf(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  #
     except msgspec.ValidationError as error:
         problem = f"found {show(raw)}"
         fix = _allowed(str(error).partition(" - at ")[0])
+        if typing.get_origin(kind) is typing.Literal:
+            fix = f"allowed are {', '.join(map(str, typing.get_args(kind)))}"
         if "`str`" in str(error).partition(", got")[0] and not isinstance(raw, Mapping | list | tuple):
             fix = QUOTE
         faults.append(Fault(where=where, problem=problem, fix=fix))

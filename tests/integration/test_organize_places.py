@@ -189,6 +189,7 @@ def test_what_is_known_of_archives_that_cannot_be_read_is_an_error_whose_cure_wo
     run("organizedata", host, *archive, code=0)
     (host / "archive" / ".sfm-archive").unlink()
     os.mkfifo(host / "archive" / ".sfm-archive")
+    (host / "archive" / ".sfm-archive").chmod(0o644)  # whatever umask the tests run with
     assert ".sfm-archive: is not a regular file" in run("organizedata", host, *archive, code=73)["said"]
 
 
