@@ -131,7 +131,8 @@ def test_broken_settings_are_refused_and_the_old_ones_stay(world: World) -> None
     world.connected()
     before = _values(world)
     digest = world.status()["settings"]
-    world.settings_path.write_text('{"kind": "filterstream", "name": "storms", "rulez": []}')
+    broken = {"kind": "filterstream", "name": "storms", "credential": "lab", "rules": "rulez"}
+    world.settings_path.write_text(json.dumps(broken))
     running.send(signal.SIGHUP)
     fault = world.happened("settings")["fault"]
     world.sent_more(10)
