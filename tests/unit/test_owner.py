@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import sfm_stream
+from sfm_stream import clock
 from sfm_stream.errors import StorageError, UsageError
 from sfm_stream.owner import reach, refuse_root, require_directory
+from sfm_stream.record.status import Lock
 from tests.support.passable import passable
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -99,6 +103,35 @@ def test_a_report_that_root_asks_for_is_made_as_the_owner_of_the_records(host: P
     assert "2026-11-24" not in done.stdout
     made = [path for path in belonging_to_root(host / "state") if not path.is_symlink()]
     assert made == []
+
+
+@ROOT
+def test_the_status_of_a_connected_stream_is_judged_by_a_package_that_only_root_can_read(host: Path) -> None:
+    """As from a checkout in root's home: what the judgement needs is read before root becomes the owner."""
+    package = host / "checkout"
+    shutil.copytree(Path(sfm_stream.__file__).parent, package / "sfm_stream")
+    package.chmod(0o700)
+    path = host / "state" / "status" / "twitterfilter-storms.json"
+    now = clock.text(clock.now())
+    path.write_text(
+        json.dumps({"program": "twitterfilter-storms", "pid": 1, "since": now, "state": "connected", "last_byte": now})
+    )
+    lock = Lock(host / "state", "twitterfilter-storms")
+    for each in (path, host / "state" / "lock", host / "state" / "lock" / "twitterfilter-storms.lock"):
+        os.chown(each, NOBODY, NOBODY)
+    done = subprocess.run(
+        [sys.executable, "-m", "sfm_stream", "status", "--json", "--config-dir", host],
+        env={**os.environ, "PYTHONPATH": str(package)},
+        cwd=package,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    del lock
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 3
+    assert "its rules at X have not been seen yet" in done.stdout
 
 
 @pytest.mark.parametrize("missing", ["state", "data"])

@@ -16,6 +16,8 @@ from sfm_stream.sources.x.checks import stream_faults
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.rules import accounts
 from sfm_stream.sources.x.rules.accounts import by_id
+from sfm_stream.sources.x.rules.compiler import compile_rules
+from sfm_stream.sources.x.rules.packing import digest
 from sfm_stream.table import duration
 
 SILENT = 30.0
@@ -49,8 +51,6 @@ class _X:
 
     def rules(self, stream: Stream) -> list[tuple[str, str]]:
         """See `sfm_stream.sources.base.Source`: the rules that X is to hold."""
-        from sfm_stream.sources.x.rules.compiler import compile_rules
-
         return [(rule.tag, rule.value) for rule in compile_rules(stream)] if stream.kind != SAMPLE else []
 
     charges_lookups = True
@@ -85,9 +85,6 @@ class _X:
 
     def standing(self, stream: Stream, live: Status, now: datetime) -> str:
         """See `sfm_stream.sources.base.Source`: the rules at X."""
-        from sfm_stream.sources.x.rules.compiler import compile_rules
-        from sfm_stream.sources.x.rules.packing import digest
-
         if stream.kind == SAMPLE:
             return ""
         why = f": {'; '.join(live.rules_fault.splitlines())}" if live.rules_fault else ""
