@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -88,13 +89,19 @@ class RuleKeeper:
         self._backoff = Backoff()
         self._due = 0.0
         self._lock = threading.Lock()
+        self._state_lock = threading.Lock()
         self._wake = threading.Event()
 
     def ask_for(self, stream: Stream) -> None:
         """Wants other rules from now on, and has the watch see to it."""
         self._stream, self._cap, self.settled, self._due = stream, stream.rule_count, False, 0.0
-        self.state = msgspec.structs.replace(self.state, wanted=digest(compile_rules(stream)))
+        self._now(wanted=digest(compile_rules(stream)))
         self.check_soon()
+
+    def _now(self, **changes: Any) -> None:  # noqa: ANN401 - attributes of RuleState
+        """Changes the state; `ask_for` comes from another thread than the rest, and neither may undo the other."""
+        with self._state_lock:
+            self.state = msgspec.structs.replace(self.state, **changes)
 
     def doubt(self) -> None:
         """Takes the rules at X for unknown: X has said that it holds none."""
@@ -157,11 +164,11 @@ class RuleKeeper:
             try:
                 self._bring_about(stream, by)
             except Exception as error:
-                self.state = msgspec.structs.replace(self.state, fault=str(error) or repr(error))
+                self._now(fault=str(error) or repr(error))
                 raise
             self._told = ""
             self._backoff.held(STEADY)
-            self.state = msgspec.structs.replace(self.state, fault="")
+            self._now(fault="")
             self.settled = stream is self._stream
 
     def _bring_about(self, stream: Stream, by: str) -> None:
@@ -203,9 +210,7 @@ class RuleKeeper:
             self._tell_missing(gone, "gone at X: not deleted by this program", self.state.checked)
             if not self._torn:
                 self._accepted = tuple({rule.value: rule for rule in (*self._accepted, *_values(own))}.values())
-        self.state = msgspec.structs.replace(
-            self.state, live=digest([*own, *changes.covered]), checked=clock.now(), missing=len(changes.added)
-        )
+        self._now(live=digest([*own, *changes.covered]), checked=clock.now(), missing=len(changes.added))
         return changes
 
     def _try_out(self, client: Client, changes: Changes) -> api.Allowance:
