@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
+import struct
 
 import click
 from aiohttp import web
@@ -58,3 +60,11 @@ async def _serve(application: web.Application, ledger: Ledger, host: str, port: 
         await runner.cleanup()
         ledger.note("stop")
         ledger.close()
+
+
+def reset(request: web.Request) -> None:
+    """Ends the TCP connection of a request with a reset."""
+    if request.transport is not None:
+        held = request.transport.get_extra_info("socket")
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()

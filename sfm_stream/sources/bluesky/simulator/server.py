@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import json
 import re
-import socket
 import struct
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
+from sfm_stream.simulator.serve import reset
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, microseconds
 from sfm_stream.sources.bluesky.session import ENDPOINTS
 from sfm_stream.sources.bluesky.simulator import faults, wires
@@ -340,14 +340,6 @@ class _Connection:
             case _:
                 pass
         return False
-
-
-def reset(request: web.Request) -> None:
-    """Ends the TCP connection with a reset."""
-    if request.transport is not None:
-        held = request.transport.get_extra_info("socket")
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
 
 
 def _problem(error: str, message: str) -> web.Response:

@@ -22,8 +22,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import socket
-import struct
 import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
@@ -35,6 +33,7 @@ from aiohttp import web
 from sfm_stream.errors import ConfigError
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
+from sfm_stream.simulator.serve import reset
 from sfm_stream.sources.wikimedia.simulator.events import TOPIC, Wikis
 
 _TICK = 0.02
@@ -211,7 +210,7 @@ class EventStreams:
                                 await answer.write(self._wire(number)[:40])
                             return "closed"
                         case Reset():
-                            _reset(request)
+                            reset(request)
                             return "reset"
                         case Stall(seconds=seconds):
                             await asyncio.sleep(seconds)
@@ -243,10 +242,3 @@ class EventStreams:
     def _state(self) -> dict[str, object]:
         live = self._wikis.next_at(datetime.now(UTC))
         return {"start": self._wikis.start, "live": live, "steps": len(self.plan.steps)}
-
-
-def _reset(request: web.Request) -> None:
-    if request.transport is not None:
-        held = request.transport.get_extra_info("socket")
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()

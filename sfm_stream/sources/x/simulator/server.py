@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -12,6 +10,7 @@ from functools import cached_property
 import msgspec
 from aiohttp import web
 
+from sfm_stream.simulator import serve
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
 from sfm_stream.sources.x.simulator import actions, plan, rest
@@ -142,10 +141,7 @@ class Simulator:
                 return self._answer(request, app, status, None, {"location": location}, "redirect")
             case actions.Drop():
                 self._ledger.note("answer", app=app, method=request.method, path=request.path, status=0, fault="drop")
-                if request.transport is not None:
-                    held = request.transport.get_extra_info("socket")
-                    held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    request.transport.abort()
+                serve.reset(request)
                 return web.Response()
             case _:
                 pass
