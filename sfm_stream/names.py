@@ -5,6 +5,7 @@ A segment is what a program writes; finished, it loses its ``.part`` and is a ca
     twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz.part
     twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz
     twitterfilter-storms-2026-11-24T20-15-00Z_2.jsonl.gz     # where the clock gave the same name again
+    twitterfilter-storms-2026-11-24T20-30-00Z.jsonl.zst      # of a stream that is to use zstd
 
 SFM's names are read as well: ``twitterfilter-2-2014-04-11T04-34-28Z.gz``, older ones with
 colons in the time, ``.xml.gz``. All times are UTC. The underscore sorts after the point, so that the names' order
@@ -19,7 +20,11 @@ from pathlib import PurePath
 
 import msgspec
 
+from sfm_stream.compression.formats import FORMATS
+
 SUFFIX = ".jsonl.gz"
+SUFFIXES = tuple(f".jsonl{each.suffix}" for each in FORMATS)
+"""What the names of our own capture files end in."""
 PART = ".part"
 DAMAGED = ".damaged"
 _TIME = "%Y-%m-%dT%H-%M-%SZ"
@@ -28,7 +33,7 @@ _NAME = re.compile(
     r"(?P<program>[A-Za-z0-9][A-Za-z0-9_.-]*?)"
     r"-(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)T(?P<H>\d\d)[-:](?P<M>\d\d)[-:](?P<S>\d\d)Z"
     r"(_(?P<number>[1-9]\d*))?"
-    r"(?P<suffix>(\.jsonl|\.json|\.xml)?\.gz)",
+    r"(?P<suffix>(\.jsonl|\.json|\.xml)?\.gz|\.jsonl\.zst)",
     re.ASCII,
 )
 
@@ -40,7 +45,7 @@ class CaptureName(msgspec.Struct, frozen=True, order=True):
         program: The supervisor program that wrote it.
         time: When it was begun (UTC, to the second).
         number: 2 and more where the same program had begun one at the same second already.
-        suffix: ``.jsonl.gz``, or what SFM used.
+        suffix: ``.jsonl.gz`` or ``.jsonl.zst``, or what SFM used.
     """
 
     program: str

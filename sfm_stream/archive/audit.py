@@ -417,7 +417,7 @@ class Audit:
             self.found.files += 1
             path = f"{directory}/{file}"
             name = file[3:]
-            if name.endswith(names.SUFFIX) and not name.startswith(f"{own}{file[:2]}"):
+            if name.endswith(names.SUFFIXES) and not name.startswith(f"{own}{file[:2]}"):
                 detail = "its name belongs to another place of the tree; was it moved, or a directory renamed?"
                 self._find("unexpected", path, detail)
             said = day.recorded.get(name, [])

@@ -518,7 +518,7 @@ class Organizer:
     def _can_be_listed(self, day: str, file: str) -> bool:
         """Whether a file of a day belongs in its manifest; told to list what is there, it says which do not."""
         capture = names.parse(file[3:])
-        if capture and (capture.suffix != names.SUFFIX or str(capture.folder) == f"{day}/{file[:2]}"):
+        if capture and (capture.suffix not in names.SUFFIXES or str(capture.folder) == f"{day}/{file[:2]}"):
             return True
         path = f"{self._tree}/{day}/{file}"
         if self._adopt and path not in self._told:

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.names import PART, CaptureName, parse
+from sfm_stream.names import PART, SUFFIXES, CaptureName, parse
 from sfm_stream.settings.model import SAFE_NAME
 
 safe_names = st.from_regex(SAFE_NAME, fullmatch=True)
 times = st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
     lambda time: time.replace(microsecond=0)
 )
-names = st.builds(CaptureName, program=safe_names, time=times, number=st.integers(1, 10_000))
+names = st.builds(
+    CaptureName, program=safe_names, time=times, number=st.integers(1, 10_000), suffix=st.sampled_from(SUFFIXES)
+)
 
 
 @given(names)
@@ -39,7 +41,7 @@ def test_files_of_a_program_sort_as_they_were_made(first: CaptureName, second: C
     """By time and number, up to the ninth of a second; so `ls` shows them."""
     if first.program == second.program or first.number > 9 or second.number > 9:
         return
-    second = CaptureName(program=first.program, time=second.time, number=second.number)
+    second = CaptureName(program=first.program, time=second.time, number=second.number, suffix=second.suffix)
     assert (first < second) == (str(first) < str(second))
 
 
@@ -73,6 +75,7 @@ def test_names_of_sfm_are_read(name: str, program: str, time: datetime) -> None:
         *("", "x.gz", "-2014-04-11T04-34-28Z.gz", "a-2014-04-11T04-34-28Z", "a-2014-04-11T04-34-28Z.jsonl"),
         *("a-2014-02-30T04-34-28Z.gz", "a-2014-04-11T24-00-00Z.gz", "a-2014-04-11T04-34-28Z.jsonl.gz.part"),
         *("../a-2014-04-11T04-34-28Z.gz", ".a-2014-04-11T04-34-28Z.gz", "a-2014-04-11T04-34-28Z_0.jsonl.gz"),
+        *("a-2014-04-11T04-34-28Z.zst", "a-2014-04-11T04-34-28Z.jsonl.zst.part", "a-2014-04-11T04-34-28Z.jsonl.xz"),
         *("a-2014-04-11T04-34-28Z.jsonl.gz\n", "a/b-2014-04-11T04-34-28Z.gz", "a-2014-04-11T04-34-28Z.tar.gz"),
         "a-\N{FULLWIDTH DIGIT TWO}014-04-11T04-34-28Z.gz",
     ],

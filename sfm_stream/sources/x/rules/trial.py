@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import msgspec
 
+from sfm_stream.compression.content import Content
 from sfm_stream.matching.expression import Query, cut, terms
 from sfm_stream.matching.letters import LOST
 from sfm_stream.matching.words import is_unspaced, tokens
@@ -19,7 +18,6 @@ from sfm_stream.sources.x.rules.match import compile_query, unanswerable
 from sfm_stream.sources.x.rules.post_view import Post
 from sfm_stream.sources.x.rules.query import parse
 
-_GZIP = b"\x1f\x8b"
 _DAY = 86400.0
 _LEAST_SPAN = 60.0
 """Posts of a shorter time (seconds) tell nothing about a day."""
@@ -58,7 +56,7 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
 
     Args:
         rules: Tag and value of each, as X would hold them; rules of one tag count as one.
-        posts: Lines as X streams them, or the pieces of a gzip file of such lines; an open binary file is both.
+        posts: Lines as X streams them, or the pieces of a compressed file of such lines; an open binary file is both.
 
     Raises:
         QueryError: A rule is one that X would refuse.
@@ -177,34 +175,8 @@ def _made(data: dict[str, Any]) -> float | None:
 
 
 def lines(source: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines that are not blank, of plain or gzip-compressed pieces; a torn end comes as a line of its own."""
-    pieces = iter(source)
-    first = next(pieces, b"")
-    pieces = chain([first], pieces)
-    if first.startswith(_GZIP):
-        pieces = _inflated(pieces)
-    rest = b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from (line for line in whole if line.strip())
-    if rest.strip():
-        yield rest
-
-
-def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Decompresses gzip, of any number of members; where it is torn, what came before is given, and a mark."""
-    stream = zlib.decompressobj(wbits=31)
-    started = False
-    try:
-        for piece in pieces:
-            data = piece
-            while data:
-                started = True
-                yield stream.decompress(data)
-                data = stream.unused_data if stream.eof else b""
-                if stream.eof:
-                    stream, started = zlib.decompressobj(wbits=31), False
-    except zlib.error:
-        started = True
-    if started:
-        yield b"\n{torn gzip\n"
+    """The lines that are not blank, of plain or compressed pieces; a torn end comes as a line of its own."""
+    content = Content(source)
+    yield from (line for line in content.lines() if line.strip())
+    if content.ending != "whole":
+        yield b"{torn"

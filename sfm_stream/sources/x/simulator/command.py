@@ -47,7 +47,7 @@ def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--posts",
     type=click.File("rb"),
-    help="Replay recorded posts, plain or gzip, byte for byte, once for each app and stream.",
+    help="Replay recorded posts, plain or compressed, byte for byte, once for each app and stream.",
 )
 @click.option("--loop", is_flag=True, help="Replay them for ever, not once.")
 @click.option(

@@ -143,7 +143,7 @@ async def ticks(rate: float) -> AsyncIterator[int]:
 
 
 def read_recorded(source: Iterable[bytes]) -> list[Item]:
-    """Recorded posts, one a line, plain or gzip-compressed.
+    """Recorded posts, one a line, plain or compressed.
 
     Raises:
         ValueError: A line is not a post; the message gives its number among those that are not blank.
