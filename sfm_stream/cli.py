@@ -180,7 +180,7 @@ def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     from sfm_stream.sources.registry import source
 
     stream = _read_filter(name, config_dir)
-    click.echo(source(stream.source).try_out(stream, posts))
+    click.echo(source(stream.source).test_rules(stream, posts))
 
 
 @rules.command("check")
@@ -194,7 +194,7 @@ def rules_check(name: str, config_dir: Path) -> None:
     stream = _read_filter(name, config_dir)
     asked = source(stream.source)
     credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
-    click.echo(f"{asked.title} takes the rules of {name}: {asked.judge(stream, credential)}")
+    click.echo(f"{asked.title} takes the rules of {name}: {asked.check_rules(stream, credential)}")
 
 
 @rules.command("resolve")

@@ -1,6 +1,6 @@
 """What a program under supervisor must take into account.
 
-Supervisor takes an exit within `STEADY` seconds of the start for a failed start, whatever the exit code, and
+Supervisor takes an exit within `STARTED` seconds of the start for a failed start, whatever the exit code, and
 starts the program again. And a supervisord that is killed leaves its programs running: they would keep files and
 connections from those that the next supervisord starts.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-STEADY = 3.0
+STARTED = 3.0
 """Longer than ``startsecs`` in the program files."""
 
 

@@ -30,10 +30,10 @@ from pathlib import Path
 import msgspec
 
 from sfm_stream import names, reading
-from sfm_stream.archive import counted, manifest, marker, recorded
+from sfm_stream.archive import baseline, manifest, marker, recorded
 from sfm_stream.archive.filesystem import UNFINISHED, hash_file
 from sfm_stream.archive.findings import Fault, FaultKind, Findings
-from sfm_stream.archive.tree import IRREGULAR, TWO_DIGITS, YEAR, Kind, Trouble, days, days_of, programs, scan
+from sfm_stream.archive.tree import IRREGULAR, TWO_DIGITS, YEAR, EntryKind, Trouble, days, days_of, programs, scan
 from sfm_stream.record.history import history_path
 from sfm_stream.record.journal import journal_path
 from sfm_stream.record.status import status_path
@@ -106,7 +106,7 @@ class Audit:
         self._unseen: set[str] = set()
         self._chance = random.Random()  # noqa: S311 - picks samples, no secrets
         self._accept = tuple(accept)
-        self._counted = counted.Counted()
+        self._baseline = baseline.Baseline()
         self.advance: Callable[[int], None] = lambda _count: None
         self.found = Findings(findings=[])
 
@@ -122,10 +122,10 @@ class Audit:
 
     def run(self) -> Findings:
         """Looks at it all."""
-        self._read_counted()
+        self._read_baseline()
         self._look_at_marker()
         roots = {tree: self._look_at_root(tree) for tree in self._trees}
-        everyone = {*self._counted.programs, *self._journals(), *(name for root in roots.values() for name in root)}
+        everyone = {*self._baseline.programs, *self._journals(), *(name for root in roots.values() for name in root)}
         for program in sorted(everyone):
             self._check_program(program, [tree for tree in self._trees if program in roots[tree]])
         if not self.found.days and not self.found.waiting:
@@ -142,18 +142,18 @@ class Audit:
             OSError: It cannot be written.
         """
         if self._state:
-            counted.write(self._state, Path(self._data), self._counted)
+            baseline.write(self._state, Path(self._data), self._baseline)
 
-    def _read_counted(self) -> None:
+    def _read_baseline(self) -> None:
         try:
             if self._state:
-                self._counted = counted.read(self._state, Path(self._data))
+                self._baseline = baseline.read(self._state, Path(self._data))
         except reading.UnreadableError as error:
             self._find(
                 "unreadable", str(self._state), f"what earlier audits counted is lost, and counted anew: {error}"
             )
         for place in self._accept:
-            self._counted.accept(place)
+            self._baseline.accept(place)
 
     def _look_at_marker(self) -> None:
         if len(self._trees) == 1 or not self._state:
@@ -201,7 +201,7 @@ class Audit:
         return sorted(found)
 
     def _check_program(self, program: str, trees: list[str]) -> None:
-        counts = self._counted.program(program)
+        counts = self._baseline.program(program)
         there: dict[Key, list[tuple[str, str]]] = {}
         for tree in trees:
             for day in days_of(tree, program, self._reporter(tree)):
@@ -243,7 +243,7 @@ class Audit:
         seen: set[str] = set()
         for tree in day.trees:
             seen |= self._check_directory(tree, day, raws)
-        self._compare_counted(day, raws)
+        self._compare_baseline(day, raws)
         if self._is_unseen(day.path):
             return []
         for name in sorted(files.keys() - seen):
@@ -253,11 +253,11 @@ class Audit:
     def _check_absent(self, program: str, date_of: str, files: recorded.Files) -> list[tuple[str, int]]:
         gone = [name for name in files if not self._lies_loose(name)]
         self.found.waiting += len(files) - len(gone)
-        listed = self._counted.program(program).days.get(date_of, [])
+        listed = self._baseline.program(program).days.get(date_of, [])
         number = max(len(gone), sum(each.files for each in listed))
         if not number or self._is_unseen(f"{program}/{date_of}"):
             return []
-        if self._counted.accepts(f"{program}/{date_of}"):
+        if self._baseline.accepts(f"{program}/{date_of}"):
             self.found.accepted += 1
             return []
         return [(date_of, number)]
@@ -286,7 +286,7 @@ class Audit:
                 listed |= {file[3:] for file in listing.entries} if listing else set()
         for name in sorted(files.keys() - listed):
             folder = names.parse(name)
-            if folder and not self._counted.accepts(str(folder.folder.parent)):
+            if folder and not self._baseline.accepts(str(folder.folder.parent)):
                 self._miss_recorded(f"{self._trees[0]}/{folder.folder.parent}", name)
 
     def _miss_recorded(self, directory: str, name: str) -> None:
@@ -301,7 +301,7 @@ class Audit:
         if not self._state:
             return
         path = journal_path(self._state, program)
-        counts = self._counted.program(program)
+        counts = self._baseline.program(program)
         if records.damaged:
             detail = f"{records.damaged:,} of its lines cannot be read; what they recorded is compared with nothing"
             self._find("journal", str(path), detail)
@@ -314,9 +314,9 @@ class Audit:
             self._find("journal", str(path), "is not there, though its program has run on this host")
         counts.recorded = max(counts.recorded, records.files)
 
-    def _compare_counted(self, day: Day, raws: list[bytes]) -> None:
+    def _compare_baseline(self, day: Day, raws: list[bytes]) -> None:
         """A manifest only ever grows: what an earlier audit read of it must stand at its beginning."""
-        counts = self._counted.program(day.program)
+        counts = self._baseline.program(day.program)
         earlier = counts.days.get(day.date, [])
         changed = [each for each in earlier if not any(each.begins(raw) for raw in raws)]
         for each in changed:
@@ -324,7 +324,7 @@ class Audit:
             detail = f"an earlier audit read {each.files:,} entries in it, which do not stand there as they did"
             self._find("manifest", path, detail)
         if not changed and raws:
-            counts.days[day.date] = [counted.listed(raw, manifest.parse(raw)) for raw in raws]
+            counts.days[day.date] = [baseline.listed(raw, manifest.parse(raw)) for raw in raws]
 
     def _check_directory(self, tree: str, day: Day, raws: list[bytes]) -> set[str]:
         """Checks a day's directory in one tree.
@@ -396,7 +396,7 @@ class Audit:
                         self._find("irregular", f"{directory}/{hour}/{name}", IRREGULAR[of])
         return present, shut
 
-    def _scan(self, directory: str, place: str) -> dict[str, Kind]:
+    def _scan(self, directory: str, place: str) -> dict[str, EntryKind]:
         try:
             return dict(sorted(scan(directory).items()))
         except FileNotFoundError:

@@ -27,7 +27,7 @@ _LIMIT = 4096
 State = Literal["known", "new", "unmarked", "strange"]
 
 
-class Place(msgspec.Struct, frozen=True):
+class ArchiveMarker(msgspec.Struct, frozen=True):
     """What is known of an archive directory.
 
     Attributes:
@@ -60,7 +60,7 @@ class Place(msgspec.Struct, frozen=True):
         return ""
 
 
-def look(archive: Path, state_dir: Path) -> Place:
+def look(archive: Path, state_dir: Path) -> ArchiveMarker:
     """Reads both witnesses.
 
     Raises:
@@ -72,10 +72,12 @@ def look(archive: Path, state_dir: Path) -> Place:
         lines = reading.read_small(f"{path}/{NAME}", _LIMIT).decode("ascii", "replace").splitlines()
     except FileNotFoundError:
         lines = []
-    return Place(path=path, number=lines[0].strip() if lines else "", recorded=_recorded(state_dir).get(path, ""))
+    return ArchiveMarker(
+        path=path, number=lines[0].strip() if lines else "", recorded=_recorded(state_dir).get(path, "")
+    )
 
 
-def keep(place: Place, state_dir: Path) -> None:
+def keep(place: ArchiveMarker, state_dir: Path) -> None:
     """Makes the directory known as the archive from now on; it gets a marker where it has none.
 
     Raises:

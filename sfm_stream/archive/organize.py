@@ -29,12 +29,12 @@ import msgspec
 
 from sfm_stream import names, reading
 from sfm_stream.archive import manifest, recorded
+from sfm_stream.archive.access import DayAccess
 from sfm_stream.archive.filesystem import Filesystem, hash_file, same_content
+from sfm_stream.archive.identity import check_identity
 from sfm_stream.archive.open_files import Writers
-from sfm_stream.archive.placement import Loose, Place, day_of, place
-from sfm_stream.archive.recognise import recognise
+from sfm_stream.archive.placement import Loose, Placement, day_of, place
 from sfm_stream.archive.tree import IRREGULAR, YEAR, Trouble, day_files, days, days_of, kind_of, lock, programs, scan
-from sfm_stream.archive.ways import Ways
 from sfm_stream.errors import StorageError
 from sfm_stream.table import printable
 
@@ -117,7 +117,7 @@ class _Vetted(msgspec.Struct, frozen=True):
 
 class _Step(msgspec.Struct, frozen=True):
     loose: Loose
-    place: Place
+    place: Placement
     target: str
     damaged: bool
 
@@ -164,7 +164,7 @@ class Organizer:
         self._writers = Writers()
         self._first_pass = True
         self._told: set[str] = set()
-        self._ways = {tree: Ways(tree) for tree in (self._tree, self._data)}
+        self._access = {tree: DayAccess(tree) for tree in (self._tree, self._data)}
         self._shut: set[str] = set()
         self.outcome = Outcome(findings=[])
 
@@ -189,7 +189,7 @@ class Organizer:
         try:
             with self._locked():
                 if self._tree != self._data and self._state:
-                    recognise(self._tree, self._data, self._state, accept=self._new_archive, keep=not self._dry)
+                    check_identity(self._tree, self._data, self._state, accept=self._new_archive, keep=not self._dry)
                 # A directory that changes while it is read may hide an entry, hence again until nothing is left to do.
                 while True:
                     before = self.outcome.moved + self.outcome.known
@@ -297,14 +297,14 @@ class Organizer:
                 said = known.get(loose.name)
                 recorded_sha256 = said.sha256 if said else ""
                 if said and said.bytes in (loose.size, -1):
-                    # Finished by its program, as its size confirms; to read it all again is the audit's work.
+                    # RecordedFile by its program, as its size confirms; to read it all again is the audit's work.
                     yield _Vetted(loose, recorded_sha256)
                     continue
                 read = self._read(f"{self._data}/{loose.name}", (loose.size, loose.modified, loose.inode))
                 if read is not None:
                     yield _Vetted(loose, recorded_sha256, read)
 
-    def _recorded(self, program: str, files: set[str]) -> dict[str, recorded.Finished]:
+    def _recorded(self, program: str, files: set[str]) -> dict[str, recorded.RecordedFile]:
         return recorded.look_up(self._state, program, files) if self._state else {}
 
     def _read(self, path: str, expected: tuple[int, int, int] | None = None) -> str | None:
@@ -360,7 +360,7 @@ class Organizer:
             self._append(day, listing, lines, touched)
         return steps
 
-    def _place(self, each: _Vetted, directory: str, listed: dict[str, str], taken: set[str]) -> Place:
+    def _place(self, each: _Vetted, directory: str, listed: dict[str, str], taken: set[str]) -> Placement:
         return place(
             each.loose,
             listed,
@@ -533,7 +533,7 @@ class Organizer:
 
     def _can_use(self, day: str, hours: set[str]) -> bool:
         """Whether files can be sorted into a day; where not, it is told once why."""
-        found = self._ways[self._tree].obstacle(day, hours)
+        found = self._access[self._tree].obstacle(day, hours)
         if found:
             self._block(found[0], f"{found[1]}; files that belong there stay where they are")
         return found is None

@@ -9,7 +9,7 @@ import msgspec
 
 from sfm_stream.names import CaptureName
 
-Kind = Literal["move", "rename", "known"]
+PlacementKind = Literal["move", "rename", "known"]
 
 
 class Loose(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Loose(msgspec.Struct, frozen=True):
     inode: int
 
 
-class Place(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True):
     """What to do with a loose file.
 
     Attributes:
@@ -41,7 +41,7 @@ class Place(msgspec.Struct, frozen=True):
         file: Its place from the day's directory: ``HH/<name>``.
     """
 
-    kind: Kind
+    kind: PlacementKind
     file: str
 
 
@@ -58,7 +58,7 @@ def place(
     there: Callable[[str], bool],
     same: Callable[[str], bool],
     wanted: Callable[[str], bool],
-) -> Place:
+) -> Placement:
     """Finds the place of one file; never one where another content stands or is due.
 
     Args:
@@ -77,10 +77,10 @@ def place(
         if file not in taken:
             if there(file):
                 if same(file):
-                    return Place(kind="known", file=file)
+                    return Placement(kind="known", file=file)
             elif name != loose.name and wanted(name):
                 pass
             elif file not in listed or listed[file] == sha256(name):
-                return Place(kind="move" if name == loose.name else "rename", file=file)
+                return Placement(kind="move" if name == loose.name else "rename", file=file)
         number += 1
         name = str(msgspec.structs.replace(loose.capture, number=number))

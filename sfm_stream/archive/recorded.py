@@ -19,7 +19,7 @@ from sfm_stream.record.journal import journal_path, lines
 _EVENTS = frozenset({"rotate", "salvage"})
 
 
-class Finished(msgspec.Struct, frozen=True):
+class RecordedFile(msgspec.Struct, frozen=True):
     """A finished file, as its program recorded it.
 
     Attributes:
@@ -36,7 +36,7 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class _Line(msgspec.Struct):
-    """What `finished` needs of a line, and no more: a journal has millions."""
+    """What `recorded_files` needs of a line, and no more: a journal has millions."""
 
     time: clock.Time
     event: str
@@ -45,7 +45,7 @@ class _Line(msgspec.Struct):
     bytes: Annotated[int, msgspec.Meta(ge=-1)] = -1
 
 
-def finished(state_dir: Path, program: str, damaged: Callable[[], None] = lambda: None) -> Iterator[Finished]:
+def recorded_files(state_dir: Path, program: str, damaged: Callable[[], None] = lambda: None) -> Iterator[RecordedFile]:
     """All files that the program recorded as finished, in the order it did; `damaged` is told of each unreadable line.
 
     One line at a time: a journal of years does not fill the memory.
@@ -63,16 +63,16 @@ def finished(state_dir: Path, program: str, damaged: Callable[[], None] = lambda
             damaged()
             continue
         if line.event in _EVENTS and line.file and len(line.sha256) == 64:
-            yield Finished(line.file.rpartition("/")[2], line.sha256, line.bytes, line.time)
+            yield RecordedFile(line.file.rpartition("/")[2], line.sha256, line.bytes, line.time)
 
 
-Files = dict[str, list[Finished]]
+Files = dict[str, list[RecordedFile]]
 """What was recorded of files, by name; a name may be recorded twice, where the clock gave it twice."""
 
 
-def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, Finished]:
+def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, RecordedFile]:
     """What the program recorded of these `files` (names without a directory); the last word where it has several."""
-    return {each.file: each for each in finished(state_dir, program) if each.file in files}
+    return {each.file: each for each in recorded_files(state_dir, program) if each.file in files}
 
 
 class ByDay:
@@ -86,7 +86,7 @@ class ByDay:
     """
 
     def __init__(self, state_dir: Path | None, program: str) -> None:
-        self._rest = finished(state_dir, program, self._count_damaged) if state_dir else iter(())
+        self._rest = recorded_files(state_dir, program, self._count_damaged) if state_dir else iter(())
         self.files = self.damaged = 0
         self.late: dict[date, Files] = {}
 

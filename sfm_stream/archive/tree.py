@@ -18,13 +18,13 @@ YEAR, TWO_DIGITS = re.compile(r"\d{1,4}", re.ASCII), re.compile(r"\d\d", re.ASCI
 NOT_OURS = frozenset({"lost+found"})
 """What a filesystem of its own has at its root."""
 
-Kind = Literal["directory", "file", "link", "special"]
+EntryKind = Literal["directory", "file", "link", "special"]
 Trouble = Literal["unreadable", "irregular", "unexpected"]
 Report = Callable[[str, Trouble, str], None]
 """Gets a path that is not walked, and why: it cannot be read, is no directory, or has no name of the tree."""
 
 
-def scan(path: str) -> dict[str, Kind]:
+def scan(path: str) -> dict[str, EntryKind]:
     """What lies in a directory, by name; the directory itself is no link.
 
     Raises:
@@ -50,7 +50,7 @@ def days(tree: str, report: Report) -> Iterator[str]:
         yield from days_of(tree, program, report)
 
 
-def programs(root: Mapping[str, Kind]) -> list[str]:
+def programs(root: Mapping[str, EntryKind]) -> list[str]:
     """The directories at the root of a tree that may be a program's, in order."""
     return sorted(
         name for name, kind in root.items() if kind == "directory" and name not in NOT_OURS and not name.startswith(".")
@@ -85,7 +85,7 @@ def _inner(tree: str, path: str, pattern: re.Pattern[str], report: Report) -> li
     return names
 
 
-IRREGULAR: dict[Kind, str] = {
+IRREGULAR: dict[EntryKind, str] = {
     "link": "a symbolic link, which is not followed; the tree has directories and files only",
     "file": "a file, where a directory of the date tree belongs",
     "directory": "a directory, where a file belongs",
@@ -112,7 +112,7 @@ def day_files(directory: str) -> list[str]:
     return sorted(files)
 
 
-def kind_of(entry: os.DirEntry[str]) -> Kind:
+def kind_of(entry: os.DirEntry[str]) -> EntryKind:
     """What an entry of a directory is; a link is not followed."""
     if entry.is_symlink():
         return "link"

@@ -102,7 +102,7 @@ class Meter:
     Attributes:
         path: Where they lie.
         spent: The counters.
-        lost: Why they have to be reckoned anew; None where they were read.
+        lost: Why they have to be recounted anew; None where they were read.
 
     Raises:
         OSError: From `save`.
@@ -146,7 +146,7 @@ class Meter:
         self.spent.segment, self.spent.of_segment = segment, posts
 
     def restore(self, days: dict[str, int], time: datetime, unknown: str = "") -> None:
-        """Takes counts that were reckoned in place of the lost ones; `unknown` says why they cannot be relied on.
+        """Takes counts that were recounted in place of the lost ones; `unknown` says why they cannot be relied on.
 
         Then nothing may be taken for the rest of the period of which nobody knows what is left.
         """

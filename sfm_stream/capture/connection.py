@@ -19,8 +19,8 @@ from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import Outage
 from sfm_stream.sources.base import (
     Classified,
+    Disposition,
     Dropped,
-    Fate,
     Feed,
     Handlers,
     LineKind,
@@ -203,10 +203,10 @@ class Connection(threading.Thread):
         self._journal.write("connect", **said, attempts=self._attempts, replay=awaited)
         self._outage = self._renewed = None
         self._attempts = self._posts = 0
-        self._passed = self._feed.passed
+        self._passed = self._feed.unmatched
         self._told = ""
         self.connected_since = self.last_byte = now
-        self._enter("connected", self._feed.remark)
+        self._enter("connected", self._feed.note)
 
     def _gap(self, outage: Outage, end: datetime, recovered: bool | None) -> None:
         self._journal.write(
@@ -217,7 +217,7 @@ class Connection(threading.Thread):
             cause=outage.cause,
             planned=outage.planned,
             attempts=self._attempts,
-            **self._feed.gap(),
+            **self._feed.gap_fields(),
             recovered=recovered,
         )
 
@@ -225,10 +225,10 @@ class Connection(threading.Thread):
         classified, fate = self._feed.take(line)
         if self._awaited is not None and classified.time is not None:
             self._judge_replay(classified.time)
-        if fate is Fate.KEEP:
+        if fate is Disposition.KEEP:
             if not (classified.key and self._repeats.is_known(classified)):
                 self._take(line, classified)
-        elif fate is Fate.MESSAGE:
+        elif fate is Disposition.MESSAGE:
             self._message(line)
             if self._feed.announced is not None:
                 # What is under way is received all the same.
@@ -308,7 +308,7 @@ class Connection(threading.Thread):
             last_byte=end,
             seconds=round((clock.now() - since).total_seconds(), 3),
             posts=self._posts,
-            unmatched=self._feed.passed - self._passed or None,
+            unmatched=self._feed.unmatched - self._passed or None,
         )
         log.log(logging.INFO if planned else logging.WARNING, "disconnected: %s", reason)
         self.last_byte, self.connected_since = end, None

@@ -23,13 +23,13 @@ import msgspec
 
 from sfm_stream import __version__, clock
 from sfm_stream.archive import recorded
-from sfm_stream.capture import check, kept, salvage
+from sfm_stream.capture import check, recent_files, salvage
 from sfm_stream.capture.budget import Meter
 from sfm_stream.capture.buffer import Buffer
 from sfm_stream.capture.connection import DRAIN, Connection
 from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.capture.messages import Messages
-from sfm_stream.capture.reckon import reckon
+from sfm_stream.capture.recount import recount
 from sfm_stream.capture.repeats import Repeats
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Interrupted, Signals
@@ -43,7 +43,7 @@ from sfm_stream.record.connects import Connects
 from sfm_stream.settings.model import Budget, Credential, StreamSettings
 from sfm_stream.sources.base import Classified, Context, Feed, Position
 from sfm_stream.sources.registry import source
-from sfm_stream.supervised import STEADY, Supervision
+from sfm_stream.supervised import STARTED, Supervision
 from sfm_stream.table import printable
 
 BATCH = 1 << 20
@@ -94,8 +94,8 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except SfmError as error:
         if error.exit_code in STOP_CODES and supervision.active:
-            while not signals.stop and time.monotonic() < begun + STEADY:
-                signals.wait(begun + STEADY - time.monotonic())
+            while not signals.stop and time.monotonic() < begun + STARTED:
+                signals.wait(begun + STARTED - time.monotonic())
         raise
 
 
@@ -133,7 +133,7 @@ class Recorder:
         self._buffer = Buffer(signals.wake)
         self._messages = Messages()
         self._messages_told = 0
-        self._meter = Meter(self._state_dir / "budget" / f"{stream.purse}.json", stream.budget)
+        self._meter = Meter(self._state_dir / "budget" / f"{stream.budget_key}.json", stream.budget)
         self._live = status.Status(
             program=stream.program,
             pid=os.getpid(),
@@ -283,7 +283,7 @@ class Recorder:
             probe.unlink()
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error
-        self._reckon()
+        self._recount()
         self._sink = Files(
             self._data_dir,
             stream.program,
@@ -298,21 +298,21 @@ class Recorder:
             return msgspec.structs.replace(before, outage=msgspec.structs.replace(outage, start=max(flushed)))
         return before
 
-    def _reckon(self) -> None:
+    def _recount(self) -> None:
         """Restores counters that were lost from the journals, which have by now what a crash left, too."""
         if self._meter.lost is None:
             return
         stream, now, lost = self._stream, clock.now(), self._meter.lost
-        found = reckon(self._state_dir, stream.program, stream.credential, now)
+        found = recount(self._state_dir, stream.program, stream.credential, now)
         damaged = self._meter.path.exists()
         unknown = found.unknown
         if damaged and not found.connected:
             unknown = unknown or "no journal tells of it"
         self._meter.restore(found.days, now, f"{lost}, and {unknown}" if unknown else "")
         if damaged or unknown or self._meter.spent.this_month:
-            self._note(f"the counters of the budget were lost ({lost}), and were reckoned from the journals")
+            self._note(f"the counters of the budget were lost ({lost}), and were recounted from the journals")
             self._journal.write(
-                "budget", reason=f"counters reckoned from the journals: {lost}", posts=self._meter.spent.this_month
+                "budget", reason=f"counters recounted from the journals: {lost}", posts=self._meter.spent.this_month
             )
 
     def _wait_for_room(self) -> None:
@@ -406,7 +406,7 @@ class Recorder:
         """Keeps the guards and the live status, about once a second or when the state has changed."""
         connection.tick()
         live, now = self._live, time.monotonic()
-        self._feed.show(live)
+        self._feed.fill_status(live)
         self._note_rules()
         same = live.state == connection.state and live.segment == self._sink.current
         if now < self._due and same and (live.position or connection.begun is None):
@@ -448,7 +448,7 @@ class Recorder:
         live = self._live
         if self._position is not None:
             live.position, live.position_time = self._position
-        if new := self._feed.passed - self._unmatched_told:
+        if new := self._feed.unmatched - self._unmatched_told:
             today = clock.now().date()
             if live.unmatched_on != today:
                 live.unmatched_on, live.unmatched_today = today, 0
@@ -474,17 +474,17 @@ class Recorder:
         return self._position
 
     def _recover(self, feed: Feed, begin: datetime) -> None:
-        for path in kept.since(begin, self._data_dir, self._state_dir, self._stream.program):
+        for path in recent_files.since(begin, self._data_dir, self._state_dir, self._stream.program):
             for line in salvage.lines(path):
                 classified = self._source.classify(line)
                 if classified.time is None or classified.time >= begin:
                     self._repeats.is_known(classified)
-                    feed.recover(line)
+                    feed.restore(line)
 
     def _last_kept(self) -> Position | None:
         """The position of the last line in the files: of a process that was killed early, or whose status is lost."""
-        begin = clock.now() - kept.LONGEST
-        for path in reversed(kept.since(begin, self._data_dir, self._state_dir, self._stream.program)):
+        begin = clock.now() - recent_files.LONGEST
+        for path in reversed(recent_files.since(begin, self._data_dir, self._state_dir, self._stream.program)):
             lines = salvage.lines(path)
             if (last := next(lines, None)) is not None and self._source.classify(last).position:
                 for last in lines:  # noqa: B007 - the last is wanted
@@ -527,7 +527,7 @@ class Recorder:
             log.error("settings not taken up: %s", error)
             self._journal.write("settings", fault=str(error))
             return
-        if self._source.fixed(stream) != self._source.fixed(self._stream):
+        if self._source.without_live_settings(stream) != self._source.without_live_settings(self._stream):
             log.warning("settings besides the rules have changed, too: they are taken up at the next start")
         self._record_settings()
         log.info("settings read again")

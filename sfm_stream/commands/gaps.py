@@ -43,7 +43,7 @@ def gaps(
     from sfm_stream.errors import FindingsError
     from sfm_stream.reading import UnreadableError
     from sfm_stream.record import journal, last_run, status
-    from sfm_stream.record.gaps import coverage, unknown
+    from sfm_stream.record.gaps import coverage, unreadable_journal
 
     form = "json" if as_json else form
     state = reach_state(state_dir, config_dir)
@@ -57,7 +57,7 @@ def gaps(
             entries = journal.read(journal.journal_path(state, program))
             found.append(coverage(program, entries, outage, now, begin))
         except UnreadableError as error:
-            found.append(unknown(program, now, str(error)))
+            found.append(unreadable_journal(program, now, str(error)))
     click.echo(_text(found, form))
     bad = sum(len(each.failures) + len(each.losses) + (each.start is None and not each.fault) for each in found)
     faults = [f"{bad} gaps or losses that nobody asked for"] if bad else []

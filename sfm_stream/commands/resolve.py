@@ -46,7 +46,7 @@ def resolve(declared: bytes, config_dir: Path, *, ask: bool, paid: bool = True) 
     """
     resolved = Resolved()
     for source, stream in _streams(declared):
-        wanted = source.named(stream)
+        wanted = source.account_names(stream)
         file = f"{stream.program}.json"
         held = _held(config_dir / "streams" / file)
         known = {name: held[name] for name in wanted if name in held}
@@ -83,7 +83,7 @@ def _ask(
 ) -> dict[str, str]:
     try:
         credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
-        found, missing = source.look_up(stream, credential, names)
+        found, missing = source.look_up_accounts(stream, credential, names)
     except (SfmError, Refused, Dropped) as error:
         many = f"{len(names)} accounts" if len(names) > 1 else f"@{names[0]}"
         unresolved.append(f"filter {stream.name!r}: {many}: {source.title} was not asked, or did not answer: {error}")

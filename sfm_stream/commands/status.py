@@ -111,7 +111,7 @@ def _judged(
         silence = (now - live.last_byte).total_seconds() if live.last_byte else 0.0
         if silence > source(stream.source).silence:
             return "silent", f"nothing has come for {table.duration(silence)}", False
-        if fault := source(stream.source).standing(stream, live, now):
+        if fault := source(stream.source).in_force_fault(stream, live, now):
             return "connected", fault, False
         return "connected", live.detail or live.account, True
     return live.state, live.detail, False

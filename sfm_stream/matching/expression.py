@@ -1,6 +1,6 @@
 """Boolean expressions: a blank is AND and binds tighter than OR, ``-`` negates, parentheses group.
 
-What stands between these signs is for a `Language` to read: that of X's rules, or the one of the sources that do not
+What stands between these signs is for a `TermReader` to read: that of X's rules, or the one of the sources that do not
 match themselves.
 """
 
@@ -58,7 +58,7 @@ class Or(msgspec.Struct, frozen=True):
 Query = And | Or | Not | Term
 
 
-class Language(Protocol):
+class TermReader(Protocol):
     """Reads the terms of a query."""
 
     def phrase(self, text: str, position: int) -> tuple[Term, int]:
@@ -83,7 +83,7 @@ def terms(query: Query) -> Iterator[Term]:
                 yield from terms(part)
 
 
-def structure(text: str, language: Language) -> Query:
+def structure(text: str, language: TermReader) -> Query:
     """The tree of a query.
 
     Raises:
@@ -124,7 +124,7 @@ def _close(alternatives: list[list[Query]]) -> Query:
     return parts[0] if len(parts) == 1 else Or(parts)
 
 
-def _items(text: str, language: Language) -> Iterator[str | Term | Not]:
+def _items(text: str, language: TermReader) -> Iterator[str | Term | Not]:
     """The pieces of a rule: ``(``, ``)``, ``OR``, terms and negated terms."""
     position, negated = 0, False
     while position < len(text):

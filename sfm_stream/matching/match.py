@@ -2,7 +2,7 @@
 
 The language is what makes sense everywhere: words, phrases, #tags, @accounts, ``from:``, ``to:``, ``lang:``, ``url:``,
 ``has:`` and ``is:``, with AND by a blank, OR, ``-`` and parentheses. Words are compared without case; they are those
-of a reader, in every script (`sfm_stream.matching.words`).
+of a reader, in every script (`sfm_stream.matching.tokens`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from sfm_stream.matching.characters import AT_SIGNS, HASH_SIGNS, QUOTES, fold, is_searchable
 from sfm_stream.matching.expression import And, Not, Or, Query, QueryError, Term, cut, structure, terms
-from sfm_stream.matching.letters import AT_SIGNS, HASH_SIGNS, QUOTES, fold, is_searchable
+from sfm_stream.matching.tokens import SEAM, tokenize
 from sfm_stream.matching.view import View
-from sfm_stream.matching.words import SEAM, tokens
 from sfm_stream.settings.faults import nearest
 
-Test = Callable[["Words"], bool]
+Predicate = Callable[["TokenizedPost"], bool]
 """A query made ready: whether a post matches it."""
 
 HAS: dict[str, Callable[[View], bool]] = {
@@ -39,14 +39,14 @@ _OPERATOR = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _PHRASE = re.compile(r'"([^"]*)"')
 
 
-class Words:
+class TokenizedPost:
     """A post with its words, found out once."""
 
     def __init__(self, view: View) -> None:
         self.view = view
         words: list[str] = []
         for text in view.texts:
-            words += tokens(text)
+            words += tokenize(text)
             words.append(SEAM)
         self.set = frozenset(words)
         self.running = f" {' '.join(words)} "
@@ -58,10 +58,10 @@ def parse(text: str) -> Query:
     Raises:
         QueryError: It is none; the message says what to do about it.
     """
-    return structure(text, _Language())
+    return structure(text, _TermReader())
 
 
-def compile_query(query: Query) -> Test:
+def compile_query(query: Query) -> Predicate:
     """Prepares a query for many posts."""
     match query:
         case Term():
@@ -75,50 +75,50 @@ def compile_query(query: Query) -> Test:
             return any_of([compile_query(part) for part in parts])
 
 
-def track(entry: str) -> Test:
+def track(entry: str) -> Predicate:
     """An entry of ``track``: its parts between commas are alternatives, and the words of a part must all occur."""
     return any_of([_all([_word(word) for word in part.split()]) for part in entry.split(",") if part.strip()])
 
 
-def tag(name: str) -> Test:
+def tag(name: str) -> Predicate:
     """A hashtag, with or without its #."""
     wanted = fold(name.lstrip(HASH_SIGNS))
     return lambda post: wanted in post.view.tags
 
 
-def author(name: str) -> Test:
+def author(name: str) -> Predicate:
     """Posts by an account."""
     return _in("author", name.lstrip(AT_SIGNS))
 
 
-def languages(codes: Iterable[str]) -> Test:
+def languages(codes: Iterable[str]) -> Predicate:
     """Posts that claim any of these languages; ``pt`` stands for ``pt-BR`` too."""
     wanted = [code.casefold() for code in codes]
     return lambda post: any(lang == code or lang.startswith(f"{code}-") for lang in post.view.langs for code in wanted)
 
 
-def any_of(tests: list[Test]) -> Test:
+def any_of(tests: list[Predicate]) -> Predicate:
     """What any of the tests takes."""
     if len(tests) == 1:
         return tests[0]
     return lambda post: any(test(post) for test in tests)
 
 
-def _all(tests: list[Test]) -> Test:
+def _all(tests: list[Predicate]) -> Predicate:
     if len(tests) == 1:
         return tests[0]
     return lambda post: all(test(post) for test in tests)
 
 
-def _word(text: str) -> Test:
+def _word(text: str) -> Predicate:
     """A word of a ``track`` entry, which may be a tag."""
     if text[:1] in HASH_SIGNS and len(text) > 1:
         return tag(text)
     return _phrase(text.replace('"', ""))
 
 
-def _phrase(text: str) -> Test:
-    words = tokens(text)
+def _phrase(text: str) -> Predicate:
+    words = tokenize(text)
     if len(words) == 1:
         word = words[0]
         return lambda post: word in post.set
@@ -126,21 +126,21 @@ def _phrase(text: str) -> Test:
     return lambda post: bool(words) and phrase in post.running
 
 
-def _url(value: str) -> Test:
+def _url(value: str) -> Predicate:
     wanted = value.casefold()
     return lambda post: any(wanted in link.casefold() for link in post.view.links)
 
 
-def _of_view(test: Callable[[View], bool]) -> Test:
+def _of_view(test: Callable[[View], bool]) -> Predicate:
     return lambda post: test(post.view)
 
 
-def _in(part: str, value: str) -> Test:
+def _in(part: str, value: str) -> Predicate:
     wanted = fold(value)
     return lambda post: wanted in getattr(post.view, part)
 
 
-def _term(term: Term) -> Test:
+def _term(term: Term) -> Predicate:
     value = term.value
     match term.operator:
         case "word" | "phrase":
@@ -163,8 +163,8 @@ def _term(term: Term) -> Test:
             return _of_view(IS[value])
 
 
-class _Language:
-    """See `sfm_stream.matching.expression.Language`."""
+class _TermReader:
+    """See `sfm_stream.matching.expression.TermReader`."""
 
     def phrase(self, text: str, position: int) -> tuple[Term, int]:
         """Words one after the other."""

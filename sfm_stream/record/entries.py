@@ -13,8 +13,8 @@ import msgspec
 
 from sfm_stream import clock, reading
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+NonNegative = Annotated[int, msgspec.Meta(ge=0)]
+Duration = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 AWAITED = "awaited"
@@ -34,13 +34,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         clock.check(*(value for value in values if isinstance(value, datetime)))
 
 
-class Start(Entry, frozen=True, kw_only=True):
+class StartEntry(Entry, frozen=True, kw_only=True):
     """A process began."""
 
     boot: str | None = None
 
 
-class Connect(Entry, frozen=True, kw_only=True):
+class ConnectEntry(Entry, frozen=True, kw_only=True):
     """A connection was granted."""
 
     server_time: clock.Time | None = None
@@ -48,13 +48,13 @@ class Connect(Entry, frozen=True, kw_only=True):
     replay: str | None = None
 
 
-class Refused(Entry, frozen=True, kw_only=True):
+class RefusedEntry(Entry, frozen=True, kw_only=True):
     """No connection came of a try."""
 
     reason: str
 
 
-class Disconnect(Entry, frozen=True, kw_only=True):
+class DisconnectEntry(Entry, frozen=True, kw_only=True):
     """A connection ended."""
 
     reason: str
@@ -63,7 +63,7 @@ class Disconnect(Entry, frozen=True, kw_only=True):
     unmatched: int | None = None
 
 
-class Stop(Entry, frozen=True, kw_only=True):
+class StopEntry(Entry, frozen=True, kw_only=True):
     """A process ended by itself."""
 
     reason: str
@@ -71,82 +71,82 @@ class Stop(Entry, frozen=True, kw_only=True):
     unwritten: clock.Time | None = None
 
 
-class Gap(Entry, frozen=True, kw_only=True):
+class GapEntry(Entry, frozen=True, kw_only=True):
     """A time without a connection is over, or its planned part is."""
 
     start: clock.Time
     end: clock.Time
-    seconds: Seconds
+    seconds: Duration
     cause: str
     planned: bool
     backfill_minutes: int | None = None
     recovered: bool | None = None
 
 
-class Rotate(Entry, frozen=True, kw_only=True):
+class RotateEntry(Entry, frozen=True, kw_only=True):
     """A capture file was finished."""
 
     file: str
-    posts: Count | None = None
-    bytes: Count | None = None
+    posts: NonNegative | None = None
+    bytes: NonNegative | None = None
     sha256: str = ""
     last_time: clock.Time | None = None
 
 
-class Salvage(Entry, frozen=True, kw_only=True):
+class SalvageEntry(Entry, frozen=True, kw_only=True):
     """A capture file was made of what a crash had left; without `file`, there was nothing to keep."""
 
     segment: str = ""
-    posts: Count | None = None
+    posts: NonNegative | None = None
     lost_after: clock.Time
-    torn_bytes: Count = 0
+    torn_bytes: NonNegative = 0
     file: str | None = None
-    bytes: Count | None = None
+    bytes: NonNegative | None = None
     sha256: str | None = None
     aside: str | None = None
-    aside_lines: Count | None = None
+    aside_lines: NonNegative | None = None
     aside_since: clock.Time | None = None
 
 
-class Lost(Entry, frozen=True, kw_only=True):
+class LostEntry(Entry, frozen=True, kw_only=True):
     """A segment was taken from under a live program, with the posts in it."""
 
     segment: str
     reason: str
-    posts: Count
+    posts: NonNegative
     first_time: clock.Time | None = None
 
 
-class Overflow(Entry, frozen=True, kw_only=True):
+class OverflowEntry(Entry, frozen=True, kw_only=True):
     """Posts arrived faster than they could be written, and were dropped."""
 
-    posts: Count
+    posts: NonNegative
     first_time: clock.Time
     last_time: clock.Time
 
 
-class Torn(Entry, frozen=True, kw_only=True):
+class TornEntry(Entry, frozen=True, kw_only=True):
     """A connection ended within a line."""
 
-    bytes: Count
+    bytes: NonNegative
 
 
-class Shortage(Entry, frozen=True, kw_only=True):
+class ShortageEntry(Entry, frozen=True, kw_only=True):
     """Rules that X held are missing there, or (0) none is any more."""
 
-    missing: Count
+    missing: NonNegative
     cause: str = ""
     since: clock.Time | None = None
 
 
-class Unread(Entry, frozen=True, kw_only=True):
+class UnreadEntry(Entry, frozen=True, kw_only=True):
     """A stop found posts that had arrived at this host, and no time to read them."""
 
-    posts: Count
-    bytes: Count
+    posts: NonNegative
+    bytes: NonNegative
 
 
-class Slot(Entry, frozen=True, kw_only=True):
+class SlotEntry(Entry, frozen=True, kw_only=True):
     """What X said of a connection, or what was done about it."""
 
     connection: str | None = None
@@ -154,42 +154,42 @@ class Slot(Entry, frozen=True, kw_only=True):
     action: str = ""
 
 
-class Message(Entry, frozen=True, kw_only=True):
+class MessageEntry(Entry, frozen=True, kw_only=True):
     """A line of the stream that is no post; or how many more came than are kept."""
 
     text: str = ""
     kind: str | None = None
     what: str | None = None
-    left_out: Count | None = None
+    left_out: NonNegative | None = None
     since: clock.Time | None = None
     until: clock.Time | None = None
 
 
-class Itself(Entry, frozen=True, kw_only=True):
+class JournalEntry(Entry, frozen=True, kw_only=True):
     """What became of the journal itself."""
 
-    torn_bytes: Count = 0
-    skipped: Count | None = None
+    torn_bytes: NonNegative = 0
+    skipped: NonNegative | None = None
     lost: str = ""
 
 
 KINDS: dict[str, type[Entry]] = {
-    "start": Start,
-    "connect": Connect,
-    "refused": Refused,
-    "disconnect": Disconnect,
-    "stop": Stop,
-    "gap": Gap,
-    "rotate": Rotate,
-    "salvage": Salvage,
-    "lost": Lost,
-    "overflow": Overflow,
-    "torn": Torn,
-    "shortage": Shortage,
-    "unread": Unread,
-    "message": Message,
-    "slot": Slot,
-    "journal": Itself,
+    "start": StartEntry,
+    "connect": ConnectEntry,
+    "refused": RefusedEntry,
+    "disconnect": DisconnectEntry,
+    "stop": StopEntry,
+    "gap": GapEntry,
+    "rotate": RotateEntry,
+    "salvage": SalvageEntry,
+    "lost": LostEntry,
+    "overflow": OverflowEntry,
+    "torn": TornEntry,
+    "shortage": ShortageEntry,
+    "unread": UnreadEntry,
+    "message": MessageEntry,
+    "slot": SlotEntry,
+    "journal": JournalEntry,
 }
 
 

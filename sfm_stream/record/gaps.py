@@ -58,7 +58,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime | None = None
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class MessageSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Lines of one kind that the source sent beside the posts, or in their place; the journal has them.
 
     Attributes:
@@ -103,7 +103,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     connected: float | None
     gaps: tuple[Gap, ...]
     losses: tuple[Loss, ...]
-    messages: tuple[Said, ...] = ()
+    messages: tuple[MessageSummary, ...] = ()
     unreadable: int = 0
     fault: str | None = None
     covered: float | None = None
@@ -128,7 +128,7 @@ def coverage(
         program: Whose journal it is.
         journal: Its entries, oldest first.
         outage: The gap that lasts at `now`, if one does.
-        now: Up to when to reckon.
+        now: The end of the time.
         since: From when; None for the whole journal.
 
     Raises:
@@ -137,20 +137,20 @@ def coverage(
     first: datetime | None = None
     gaps: list[Gap] = []
     losses: list[Loss] = []
-    messages: dict[tuple[str, str], Said] = {}
+    messages: dict[tuple[str, str], MessageSummary] = {}
     earlier = 0
     for entry in journal:
         if since is not None and entry.time < since:
             earlier = journal.skipped
-        if isinstance(entry, entries.Connect):
+        if isinstance(entry, entries.ConnectEntry):
             first = first or entry.time
-        elif isinstance(entry, entries.Gap):
+        elif isinstance(entry, entries.GapEntry):
             gaps.append(_gap(entry))
-        elif isinstance(entry, entries.Shortage):
+        elif isinstance(entry, entries.ShortageEntry):
             _extend_shortage(losses, entry)
-        elif isinstance(entry, entries.Message) and (since is None or entry.time >= since):
-            said = _said(entry)
-            messages[said.kind, said.what] = _together(messages.get((said.kind, said.what)), said)
+        elif isinstance(entry, entries.MessageEntry) and (since is None or entry.time >= since):
+            said = _summary(entry)
+            messages[said.kind, said.what] = _merged(messages.get((said.kind, said.what)), said)
         else:
             losses += _losses(entry)
     unreadable = journal.skipped - earlier
@@ -202,26 +202,28 @@ def _seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
     return total
 
 
-def unknown(program: str, now: datetime, fault: str) -> Coverage:
+def unreadable_journal(program: str, now: datetime, fault: str) -> Coverage:
     """Of a program whose journal cannot be read, nothing is known."""
     return Coverage(program=program, start=None, end=now, connected=None, gaps=(), losses=(), fault=fault)
 
 
-def _said(entry: entries.Message) -> Said:
+def _summary(entry: entries.MessageEntry) -> MessageSummary:
     if entry.left_out is not None:
         since, until = entry.since or entry.time, entry.until or entry.time
-        return Said(kind="left out", what="too many to be kept", count=entry.left_out, first=since, last=until)
+        return MessageSummary(
+            kind="left out", what="too many to be kept", count=entry.left_out, first=since, last=until
+        )
     kind, what = describe(entry.text.encode("utf-8", "replace"))
-    return Said(kind=entry.kind or kind, what=entry.what or what, count=1, first=entry.time, last=entry.time)
+    return MessageSummary(kind=entry.kind or kind, what=entry.what or what, count=1, first=entry.time, last=entry.time)
 
 
-def _together(before: Said | None, said: Said) -> Said:
+def _merged(before: MessageSummary | None, said: MessageSummary) -> MessageSummary:
     if before is None:
         return said
     return msgspec.structs.replace(before, count=before.count + said.count, last=said.last)
 
 
-def _gap(entry: entries.Gap) -> Gap:
+def _gap(entry: entries.GapEntry) -> Gap:
     return Gap(
         start=entry.start,
         end=entry.end,
@@ -233,7 +235,7 @@ def _gap(entry: entries.Gap) -> Gap:
     )
 
 
-def _extend_shortage(losses: list[Loss], entry: entries.Shortage) -> None:
+def _extend_shortage(losses: list[Loss], entry: entries.ShortageEntry) -> None:
     """Begins a loss of rules, or goes on with or ends the one that lasts."""
     last = next((index for index, loss in enumerate(losses) if loss.rules and loss.end is None), None)
     if last is not None:
@@ -246,25 +248,25 @@ def _extend_shortage(losses: list[Loss], entry: entries.Shortage) -> None:
 
 def _losses(entry: entries.Entry) -> Iterator[Loss]:
     match entry:
-        case entries.Overflow():
+        case entries.OverflowEntry():
             what = "dropped: they came faster than they could be written"
             yield Loss(time=entry.first_time, what=what, posts=entry.posts)
-        case entries.Unread():
+        case entries.UnreadEntry():
             what = "left unread by a stop, and what X held back for so slow a reader"
             what += f" ({entry.bytes} bytes more)" if entry.bytes else ""
             yield Loss(time=entry.time, what=what, posts=entry.posts or None)
-        case entries.Torn():
+        case entries.TornEntry():
             what = f"cut off by the end of a connection ({entry.bytes} bytes)"
             yield Loss(time=entry.time, what=what, posts=1)
-        case entries.Salvage():
+        case entries.SalvageEntry():
             if entry.torn_bytes:
                 what = f"torn at the end of {entry.segment} ({entry.torn_bytes} bytes)"
                 yield Loss(time=entry.lost_after, what=what, posts=None)
             if entry.aside:
                 what = f"in a damaged part of {entry.segment}, all of which is kept in {entry.aside}"
                 yield Loss(time=entry.aside_since or entry.lost_after, what=what, posts=entry.aside_lines or None)
-        case entries.Lost():
+        case entries.LostEntry():
             what = f"in {entry.segment}: {entry.reason}"
             yield Loss(time=entry.first_time or entry.time, what=what, posts=entry.posts)
-        case entries.Itself() if entry.lost:
+        case entries.JournalEntry() if entry.lost:
             yield Loss(time=entry.time, what=f"entries of the journal: {entry.lost}", posts=None)

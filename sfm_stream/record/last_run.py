@@ -84,15 +84,15 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
     read = journal.read(journal.journal_path(state_dir, program))
     for entry in read:
         match entry:
-            case entries.Start():
+            case entries.StartEntry():
                 last_boot = entry.boot
-            case entries.Itself(skipped=int(count)):
+            case entries.JournalEntry(skipped=int(count)):
                 told = count
-            case entries.Shortage():
+            case entries.ShortageEntry():
                 rules_missing = entry.missing
-            case entries.Slot(action=entries.OURS):
+            case entries.SlotEntry(action=entries.OURS):
                 connection, address = entry.connection, entry.client_ip
-        if isinstance(entry, entries.Connect):
+        if isinstance(entry, entries.ConnectEntry):
             untold = (outage or untold) if entry.replay == entries.AWAITED else None
             connected_at, outage, lost = entry.server_time or entry.time, None, None
             connection = None
@@ -100,15 +100,15 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
             credential = entry.credential
         elif connected_at is not None:
             match entry:
-                case entries.Start() if outage is None:
+                case entries.StartEntry() if outage is None:
                     outage = untold or _killed(state_dir, program, connected_at)
-                case entries.Refused():
+                case entries.RefusedEntry():
                     refused = entry.reason
-                case entries.Salvage():
+                case entries.SalvageEntry():
                     lost = max(lost or entry.lost_after, entry.lost_after)
-                case entries.Gap() if outage is None:
+                case entries.GapEntry() if outage is None:
                     untold = None
-                case entries.Gap():
+                case entries.GapEntry():
                     # Its planned part is over: what goes on is a failure.
                     outage = Outage(start=entry.end, cause=refused)
             outage = _after(entry, outage, untold)
@@ -134,11 +134,11 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
 
 def _after(entry: entries.Entry, outage: Outage | None, untold: Outage | None) -> Outage | None:
     match entry:
-        case entries.Disconnect() if untold is not None:
+        case entries.DisconnectEntry() if untold is not None:
             return untold  # no line came that would have ended it
-        case entries.Disconnect():
+        case entries.DisconnectEntry():
             return Outage(start=entry.last_byte or entry.time, cause=entry.reason, planned=entry.planned)
-        case entries.Stop() if outage is None or outage.planned:
+        case entries.StopEntry() if outage is None or outage.planned:
             start = min(outage.start if outage else entry.time, entry.unwritten or entry.time)
             return Outage(start=start, cause=f"stopped: {entry.reason}", planned=entry.planned)
     return outage

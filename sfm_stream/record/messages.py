@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-Kind = Literal["error", "notice", "unreadable"]
+MessageKind = Literal["error", "notice", "unreadable"]
 """A problem that X names, something else in JSON (a limit, a warning, a withheld post), or a line that is neither."""
 WORDS = 120
 
 
-def describe(line: bytes) -> tuple[Kind, str]:
+def describe(line: bytes) -> tuple[MessageKind, str]:
     """The kind of a line that is no post, and what it is about: a title, or the name of the notice."""
     try:
         found = json.loads(line.decode("utf-8", "replace"), strict=False, parse_int=str)

@@ -82,7 +82,7 @@ def read_stream(path: Path, *, strict: bool = False, unknown: list[Fault] | None
     settings = _read(
         path, source.settings, source.faults, unknown=None if strict else [] if unknown is None else unknown
     )
-    stream: StreamSettings = source.resolved(settings)
+    stream: StreamSettings = source.with_account_ids(settings)
     return stream
 
 

@@ -55,7 +55,7 @@ class HostVars(msgspec.Struct, frozen=True, kw_only=True):
     contact: str = ""
 
 
-class Given(NamedTuple):
+class HostDefaults(NamedTuple):
     """What a declared stream takes from its host.
 
     Attributes:

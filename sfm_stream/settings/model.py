@@ -108,7 +108,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     accounts: dict[str, str] = {}
 
     @property
-    def purse(self) -> str:
+    def budget_key(self) -> str:
         """Under which name what it consumes is counted: that of its credential, or its own."""
         return self.credential or self.program
 

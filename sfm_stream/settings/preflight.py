@@ -17,13 +17,13 @@ import msgspec
 
 from sfm_stream import __version__
 from sfm_stream.settings.checks import credential_faults, name_faults, repeated
-from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, Given, HostVars
+from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, HostDefaults, HostVars
 from sfm_stream.settings.directories import directory_faults, directory_warnings
 from sfm_stream.settings.environment import convert_environment
 from sfm_stream.settings.faults import Fault, Secret, convert, nearest, show, without_none
 from sfm_stream.settings.model import Credential, StreamSettings
-from sfm_stream.settings.people import people_faults, people_warnings
 from sfm_stream.settings.secrecy import is_hidden, shown_name
+from sfm_stream.settings.users import user_faults, user_warnings
 from sfm_stream.settings.variables import Option, kind_faults
 from sfm_stream.sources import registry
 from sfm_stream.sources.base import Inventory
@@ -33,7 +33,7 @@ _LISTS = ("sfm_credentials", "sfm_environment", "sfm_filters")
 """Variables that are converted item by item, so that one bad entry does not hide the others."""
 
 
-class Declared(msgspec.Struct, frozen=True, kw_only=True):
+class ResolvedStream(msgspec.Struct, frozen=True, kw_only=True):
     """One stream of the plan.
 
     Attributes:
@@ -49,7 +49,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     secret: Credential = Credential()
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ResolvedInventory(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of an examination.
 
     Attributes:
@@ -60,10 +60,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
-    hosts: Mapping[str, tuple[Declared, ...]]
+    hosts: Mapping[str, tuple[ResolvedStream, ...]]
 
 
-def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option]) -> Plan:
+def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option]) -> ResolvedInventory:
     """All faults of an inventory, and the streams it declares.
 
     Args:
@@ -81,9 +81,9 @@ def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option
         for warning in _inventories()[stream.source].warnings(stream, where)
     ]
     for host in examined:
-        warnings += [*directory_warnings(host.settled), *people_warnings(host.settled)]
+        warnings += [*directory_warnings(host.settled), *user_warnings(host.settled)]
     # A variable that holds for every host is wrong once, not once a host.
-    return Plan(faults=tuple(dict.fromkeys(faults)), warnings=tuple(dict.fromkeys(warnings)), hosts=plan)
+    return ResolvedInventory(faults=tuple(dict.fromkeys(faults)), warnings=tuple(dict.fromkeys(warnings)), hosts=plan)
 
 
 class _Host:
@@ -105,12 +105,12 @@ class _Host:
         faults.extend(kind_faults(variables, options, _judged()))
         self.settled = {key: each["default"] for key, each in options.items() if "default" in each} | dict(variables)
         faults.extend(directory_faults(self.settled))
-        faults.extend(people_faults(self.settled))
+        faults.extend(user_faults(self.settled))
         self.environment = convert_environment(variables.get("sfm_environment") or {}, "sfm_environment", faults)
         self.credentials = dict(_credentials(variables.get("sfm_credentials"), faults))
         common = _variables(HostVars, variables, faults)
-        self._given = {
-            name: Given(common, _variables(each.variables, variables, faults), self.credentials)
+        self._defaults = {
+            name: HostDefaults(common, _variables(each.variables, variables, faults), self.credentials)
             for name, each in _inventories().items()
         }
         self.streams: list[tuple[str, StreamSettings]] = []
@@ -119,14 +119,14 @@ class _Host:
             faults.extend(registry.source(stream.source).faults(stream, where, whole=whole))
             faults.extend(self._credential_faults(stream, where))
 
-    def declared(self) -> Iterator[Declared]:
+    def declared(self) -> Iterator[ResolvedStream]:
         """The streams of the plan."""
         for _, stream in self.streams:
-            yield Declared(stream=stream, digest=self.digest(stream), secret=self._secret(stream))
+            yield ResolvedStream(stream=stream, digest=self.digest(stream), secret=self._secret(stream))
 
     def digest(self, stream: StreamSettings) -> str:
-        """See `Declared.digest`."""
-        settings = msgspec.json.encode(registry.source(stream.source).fixed(stream))
+        """See `ResolvedStream.digest`."""
+        settings = msgspec.json.encode(registry.source(stream.source).without_live_settings(stream))
         secret = msgspec.json.encode(self._secret(stream), enc_hook=str)
         environment = [msgspec.json.encode(self.environment)] if self.environment else []
         return hashlib.sha256(b"\n".join((__version__.encode(), settings, secret, *environment))).hexdigest()[:16]
@@ -155,7 +155,7 @@ class _Host:
                 whole = len(faults) == before
                 faults.extend(inventory.faults(declared, where))
                 names.append(declared.name)
-                yield f"filter {declared.name!r}", inventory.stream(declared, self._given[source]), whole
+                yield f"filter {declared.name!r}", inventory.stream(declared, self._defaults[source]), whole
         faults.extend(
             Fault(where="sfm_filters", problem=f"two filters are named {show(twice)}", fix="rename one of them")
             for twice in repeated(names)
@@ -163,7 +163,7 @@ class _Host:
 
     def _others(self) -> Iterator[tuple[str, StreamSettings, bool]]:
         for name, inventory in _inventories().items():
-            for where, stream in inventory.others(self._given[name]):
+            for where, stream in inventory.other_streams(self._defaults[name]):
                 yield where, stream, True
 
     def _credential_faults(self, stream: StreamSettings, where: str) -> Iterator[Fault]:

@@ -23,7 +23,7 @@ from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 
 if TYPE_CHECKING:
-    from sfm_stream.settings.declared import Given
+    from sfm_stream.settings.declared import HostDefaults
 
 
 class LineKind(StrEnum):
@@ -60,7 +60,7 @@ Classify = Callable[[bytes], Classified]
 """What a line is; of any bytes, without an exception."""
 
 
-class Fate(Enum):
+class Disposition(Enum):
     """What becomes of a line."""
 
     KEEP = "into the file"
@@ -202,7 +202,7 @@ class Feed(Protocol):
     """The source, as people call it."""
 
     @property
-    def remark(self) -> str:
+    def note(self) -> str:
         """What a person should know of the connection that stands, in words."""
 
     @property
@@ -210,7 +210,7 @@ class Feed(Protocol):
         """The words with which the service said that it ends this connection."""
 
     @property
-    def passed(self) -> int:
+    def unmatched(self) -> int:
         """Lines that arrived and were not kept, since they match nothing."""
 
     def until_allowed(self, now: float) -> Retry:
@@ -236,7 +236,7 @@ class Feed(Protocol):
     def opened(self, headers: Mapping[str, str]) -> dict[str, object]:
         """The connection stands; what the journal shall say of it."""
 
-    def gap(self) -> dict[str, object]:
+    def gap_fields(self) -> dict[str, object]:
         """What the journal shall say besides of the gap that this connection ends."""
 
     def replay(self) -> Replay:
@@ -245,10 +245,10 @@ class Feed(Protocol):
     def covered_since(self, position: Position, first: datetime) -> datetime | None:
         """After `Replay.UNKNOWN`: since when the replay covers, by the time of the first line; None for all of it."""
 
-    def take(self, line: bytes) -> tuple[Classified, Fate]:
+    def take(self, line: bytes) -> tuple[Classified, Disposition]:
         """What a line is, and what becomes of it."""
 
-    def recover(self, line: bytes) -> None:
+    def restore(self, line: bytes) -> None:
         """A line that the last run had kept, told before the first connect; of those sent after the position."""
 
     def ended(self) -> None:
@@ -270,7 +270,7 @@ class Feed(Protocol):
     def tick(self) -> None:
         """Does what may wait for the disk; in the writer's thread, often."""
 
-    def show(self, live: Status) -> None:
+    def fill_status(self, live: Status) -> None:
         """Puts what it knows into the live status."""
 
 
@@ -305,16 +305,16 @@ class Inventory(Protocol):
     def faults(self, declared: Any, where: str) -> Iterator[Fault]:  # noqa: ANN401
         """What is wrong with an entry besides what `Source.faults` finds in the settings that come of it."""
 
-    def stream(self, declared: Any, given: Given) -> Any:  # noqa: ANN401
+    def stream(self, declared: Any, defaults: HostDefaults) -> Any:  # noqa: ANN401
         """The settings of an entry's stream."""
 
-    def others(self, given: Given) -> Iterator[tuple[str, Any]]:
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, Any]]:
         """Streams that are no filters, each with the variable that declares it."""
 
     def warnings(self, stream: Any, where: str) -> Iterator[Fault]:  # noqa: ANN401
         """What may not be as it was meant, though it can be deployed."""
 
-    def refusals(self, stream: Any, secret: Any) -> list[str]:  # noqa: ANN401
+    def service_refusals(self, stream: Any, secret: Any) -> list[str]:  # noqa: ANN401
         """What the service itself has against the stream, which it is asked for; a line each."""
 
 
@@ -366,10 +366,10 @@ class Source(Protocol):
     charges_lookups: bool
     """Whether asking for the ids of accounts costs money."""
 
-    def named(self, stream: Any) -> list[str]:  # noqa: ANN401
+    def account_names(self, stream: Any) -> list[str]:  # noqa: ANN401
         """The accounts that a stream follows by name, as `StreamSettings.accounts` has them."""
 
-    def look_up(
+    def look_up_accounts(
         self,
         stream: Any,  # noqa: ANN401
         credential: Any,  # noqa: ANN401
@@ -381,7 +381,7 @@ class Source(Protocol):
             SfmError, Refused, Dropped: The source could not be asked.
         """
 
-    def judge(self, stream: Any, credential: Any) -> str:  # noqa: ANN401
+    def check_rules(self, stream: Any, credential: Any) -> str:  # noqa: ANN401
         """Has the source judge what a stream asks of it, without taking it; says how much that is.
 
         Raises:
@@ -389,16 +389,16 @@ class Source(Protocol):
             SfmError: It refuses, or could not be asked.
         """
 
-    def standing(self, stream: Any, live: Status, now: datetime) -> str:  # noqa: ANN401
+    def in_force_fault(self, stream: Any, live: Status, now: datetime) -> str:  # noqa: ANN401
         """What is wrong with what is in force at the source, while a stream is connected; "" where nothing is."""
 
-    def try_out(self, stream: Any, posts: Iterable[bytes]) -> str:  # noqa: ANN401
+    def test_rules(self, stream: Any, posts: Iterable[bytes]) -> str:  # noqa: ANN401
         """What a stream would have kept of recorded lines, for a person."""
 
-    def fixed(self, stream: Any) -> Any:  # noqa: ANN401
+    def without_live_settings(self, stream: Any) -> Any:  # noqa: ANN401
         """The settings without what `Feed.update` takes up: where two differ in these, a program must restart."""
 
-    def resolved(self, stream: Any) -> Any:  # noqa: ANN401
+    def with_account_ids(self, stream: Any) -> Any:  # noqa: ANN401
         """The settings with the ids of accounts in the place of their names, as far as these are resolved."""
 
     def classify(self, line: bytes) -> Classified:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream import clock
-from sfm_stream.capture.reckon import reckon
+from sfm_stream.capture.recount import recount
 from sfm_stream.commands.gaps import gaps
 from sfm_stream.record import journal, last_run
 from sfm_stream.record.entries import KINDS
@@ -59,7 +59,7 @@ OPTIONS = st.sampled_from([(), ("--json",), ("--format", "csv"), ("--since", "20
 def all_reports(state: Path, options: tuple[str, ...]) -> None:
     """Everything that reads a journal, by the start of a program and by commands."""
     last_run.read(state, PROGRAM)
-    reckon(state, PROGRAM, "lab", clock.now())
+    recount(state, PROGRAM, "lab", clock.now())
     done = CliRunner().invoke(gaps, ["--state-dir", str(state), *options])
     assert done.exception is None or getattr(done.exception, "exit_code", None) == 3, done.exception
 

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfm_stream.matching.characters import visible
 from sfm_stream.matching.expression import Query, QueryError, terms
-from sfm_stream.matching.letters import visible
 from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.checks import stream_faults, stream_warnings
 from sfm_stream.sources.x.rules.compiler import TooLongError, compile_rule

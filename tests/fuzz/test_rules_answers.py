@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Rule, Stream
-from sfm_stream.sources.x.client import Client, Dropped, Refused
+from sfm_stream.sources.x.client import Client, Dropped, XRefused
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
 from tests.support.rules_in_memory import Entries, granted
 
@@ -100,7 +100,7 @@ def test_any_answer_leads_to_rules_in_force_or_to_a_known_end(
         keeper.reconcile("start")
     except RulesRefusedError:
         assert any(status in (200, 201, 400, 422) and b"{" in body for status, body, _ in answers)
-    except (Refused, Dropped):
+    except (XRefused, Dropped):
         pass
     else:
         assert keeper.settled
@@ -117,6 +117,6 @@ def test_a_start_ends_only_in_documented_ways(answers: list[tuple[int, bytes, di
     keeper = RuleKeeper(STREAM, lambda: x, Entries())
     try:
         keeper.prepare("start")
-    except (RulesRefusedError, Refused, Dropped):
+    except (RulesRefusedError, XRefused, Dropped):
         return
     assert keeper.settled or keeper.state.fault

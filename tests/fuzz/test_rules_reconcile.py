@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.model import Rule, Stream
-from sfm_stream.sources.x.client import Dropped, Refused
+from sfm_stream.sources.x.client import Dropped, XRefused
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
 from sfm_stream.sources.x.rules.packing import digest, terms
@@ -77,7 +77,7 @@ def test_x_ends_with_the_new_rules_or_with_the_old(
         refused = None
         try:
             keeper.reconcile("test")
-        except (Refused, Dropped):
+        except (XRefused, Dropped):
             continue
         except RulesRefusedError as error:
             refused = error

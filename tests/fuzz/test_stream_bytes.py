@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sfm_stream.settings.faults import Secret
 from sfm_stream.sources.x.body import BodyError, inflated, unchunked
-from sfm_stream.sources.x.client import Client, Dropped, Refused
+from sfm_stream.sources.x.client import Client, Dropped, XRefused
 
 LINES = st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line), max_size=12)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -163,10 +163,10 @@ def test_no_bytes_are_too_odd_for_the_codings(pieces: list[bytes]) -> None:
     ).map(b"".join)
 )
 def test_whatever_a_server_sends_only_documented_errors_come_of_it(played: Played, answer: bytes) -> None:
-    """`Refused` and `Dropped`, with short reasons; no line is longer than what was sent."""
+    """`XRefused` and `Dropped`, with short reasons; no line is longer than what was sent."""
     try:
         lines, _, ended = played.received(answer)
-    except Refused as refused:
+    except XRefused as refused:
         lines, ended = [], refused
     assert ended is not None
     assert len(str(ended)) < 400

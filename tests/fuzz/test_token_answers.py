@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Credential
 from sfm_stream.sources.x import api
-from sfm_stream.sources.x.client import Dropped, Refused
+from sfm_stream.sources.x.client import Dropped, XRefused
 from tests.unit.rules_server import App, serving
 
 PAIR = Credential(consumer_key=Secret("key"), consumer_secret=Secret("secret"))
@@ -42,12 +42,12 @@ def app() -> Iterator[App]:
     | st.text().map(lambda token: json.dumps({"access_token": token}).encode()),
 )
 def test_an_answer_is_a_token_that_can_be_sent_or_a_documented_error(app: App, status: int, body: bytes) -> None:
-    """A token is printable ASCII; all else is `Refused` or `Dropped`, in few words that do not repeat the secret."""
+    """A token is printable ASCII; all else is `XRefused` or `Dropped`, in few words that do not repeat the secret."""
     app.answers = [(status, body)]
     token, error = "", None
     try:
         token = str.__str__(api.bearer_token(PAIR, app.url))
-    except (Refused, Dropped) as raised:
+    except (XRefused, Dropped) as raised:
         error = raised
     if error is None:
         assert status in (200, 201)

@@ -126,7 +126,7 @@ def test_a_journal_says_once_how_many_of_its_entries_are_damaged(program: Progra
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 200, b"\xff", None])
-def test_lost_counters_of_a_budget_are_reckoned_from_the_journal(program: Program, content: bytes | None) -> None:
+def test_lost_counters_of_a_budget_are_recounted_from_the_journal(program: Program, content: bytes | None) -> None:
     """As many as were kept, by files or by a salvage; journal and status say so, and the budget is no fresh one."""
     program.write_settings(save_interval=1, budget={"per_month": 100_000})
     program.start()
@@ -140,8 +140,8 @@ def test_lost_counters_of_a_budget_are_reckoned_from_the_journal(program: Progra
     captured(program)
     live = program.status()
     assert program.stop() == 0
-    assert any("reckoned from the journals" in note for note in live["notes"])
-    (told,) = [entry for entry in program.journal("budget") if "reckoned" in entry["reason"]]
+    assert any("recounted from the journals" in note for note in live["notes"])
+    (told,) = [entry for entry in program.journal("budget") if "recounted" in entry["reason"]]
     before = [entry["posts"] for entry in program.journal() if entry["time"] <= told["time"] and "sha256" in entry]
     assert told["posts"] == sum(before) >= 300
     assert json.loads(path.read_bytes())["days"] == {f"{clock.now():%Y-%m-%d}": len(program.ids())}

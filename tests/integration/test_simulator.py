@@ -1,4 +1,4 @@
-"""The embedded X answers as X's OpenAPI description says, within X's limits."""
+"""The simulated X answers as X's OpenAPI description says, within X's limits."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from sfm_stream.sources.x.fields import parameters
 from sfm_stream.sources.x.rules.match import matches
 from sfm_stream.sources.x.rules.query import parse
 from tests.support.contract import check
-from tests.support.embedded_x import RULES, SAMPLE, STREAM, EmbeddedX, posts_of
+from tests.support.simulated_x import RULES, SAMPLE, STREAM, SimulatedX, posts_of
 
 EVERYTHING = {name.replace("_fields", ".fields"): value for name, value in parameters(Fields()).items()}
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[EmbeddedX]:
+def shared() -> Iterator[SimulatedX]:
     """One simulator for tests that each use an app of their own."""
-    with EmbeddedX("--rate", "200") as x:
+    with SimulatedX("--rate", "200") as x:
         yield x
 
 
 @pytest.fixture
-def x(shared: EmbeddedX, request: pytest.FixtureRequest) -> EmbeddedX:
+def x(shared: SimulatedX, request: pytest.FixtureRequest) -> SimulatedX:
     """The shared simulator, seen by an app that no other test uses."""
     shared.begin(request.node.name.encode("ascii", "replace").decode())
     return shared
@@ -37,7 +37,7 @@ def x(shared: EmbeddedX, request: pytest.FixtureRequest) -> EmbeddedX:
 # --- Streams ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_filtered_stream_brings_only_what_matches_and_says_why(x: EmbeddedX) -> None:
+def test_a_filtered_stream_brings_only_what_matches_and_says_why(x: SimulatedX) -> None:
     """Each post matches the rules it names, and no others of the app."""
     rules = [
         *x.add_rules("storm OR flood", tag="water"),
@@ -56,7 +56,7 @@ def test_a_filtered_stream_brings_only_what_matches_and_says_why(x: EmbeddedX) -
             assert named
 
 
-def test_posts_with_every_field_are_as_x_describes_them(x: EmbeddedX) -> None:
+def test_posts_with_every_field_are_as_x_describes_them(x: SimulatedX) -> None:
     """Of all kinds: replies, reposts, quotes, long ones, with media, polls and places."""
     kinds = set()
     with x.stream(SAMPLE, **EVERYTHING) as lines:
@@ -83,7 +83,7 @@ def test_posts_with_every_field_are_as_x_describes_them(x: EmbeddedX) -> None:
     }
 
 
-def test_filtered_posts_are_as_x_describes_them(x: EmbeddedX) -> None:
+def test_filtered_posts_are_as_x_describes_them(x: SimulatedX) -> None:
     """With their rules."""
     x.add_rules("the OR storm OR vote", tag="sfm:a:b")
     with x.stream(**EVERYTHING) as lines:
@@ -91,7 +91,7 @@ def test_filtered_posts_are_as_x_describes_them(x: EmbeddedX) -> None:
             check("StreamPostsResponse", post)
 
 
-def test_only_id_and_text_come_unasked(x: EmbeddedX) -> None:
+def test_only_id_and_text_come_unasked(x: SimulatedX) -> None:
     """And the edit history, as X sends it."""
     with x.stream(SAMPLE) as lines:
         for post in posts_of(lines, 20):
@@ -99,7 +99,7 @@ def test_only_id_and_text_come_unasked(x: EmbeddedX) -> None:
             assert set(post["data"]) == {"id", "text", "edit_history_tweet_ids"}
 
 
-def test_what_was_asked_for_comes_and_nothing_else(x: EmbeddedX) -> None:
+def test_what_was_asked_for_comes_and_nothing_else(x: SimulatedX) -> None:
     """Fields, and expansions with the field that they belong to."""
     asked = {"tweet.fields": "lang", "expansions": "author_id", "user.fields": "verified"}
     with x.stream(SAMPLE, **asked) as lines:
@@ -110,7 +110,7 @@ def test_what_was_asked_for_comes_and_nothing_else(x: EmbeddedX) -> None:
             assert user["id"] == post["data"]["author_id"]
 
 
-def test_ids_rise_and_tell_the_time(x: EmbeddedX) -> None:
+def test_ids_rise_and_tell_the_time(x: SimulatedX) -> None:
     """They are snowflakes."""
     with x.stream(SAMPLE, **{"tweet.fields": "created_at"}) as lines:
         posts = posts_of(lines, 50)
@@ -119,7 +119,7 @@ def test_ids_rise_and_tell_the_time(x: EmbeddedX) -> None:
     assert all(1288834974657 + (each >> 22) > 1_700_000_000_000 for each in ids)
 
 
-def test_a_field_that_x_does_not_have_is_refused(x: EmbeddedX) -> None:
+def test_a_field_that_x_does_not_have_is_refused(x: SimulatedX) -> None:
     """Naming it and those there are."""
     answer = x.open(SAMPLE, **{"tweet.fields": "id,txet"})
     assert answer.status_code == 400
@@ -127,14 +127,14 @@ def test_a_field_that_x_does_not_have_is_refused(x: EmbeddedX) -> None:
     assert "[txet] is not one of [" in answer.text
 
 
-def test_the_stream_needs_rules(x: EmbeddedX) -> None:
+def test_the_stream_needs_rules(x: SimulatedX) -> None:
     """409 without any."""
     answer = x.open()
     assert answer.status_code == 409
     assert answer.json()["connection_issue"] == "RuleConfigurationIssue"
 
 
-def test_rules_take_effect_without_reconnecting(x: EmbeddedX) -> None:
+def test_rules_take_effect_without_reconnecting(x: SimulatedX) -> None:
     """Added ones bring posts, deleted ones end them."""
     old = x.add_rules("a OR the OR storm", tag="old")
     with x.stream() as lines:
@@ -146,7 +146,7 @@ def test_rules_take_effect_without_reconnecting(x: EmbeddedX) -> None:
     assert "old" not in tags[tags.index("new") + 5 :]
 
 
-def test_a_second_connection_is_refused_until_the_first_is_ended(x: EmbeddedX) -> None:
+def test_a_second_connection_is_refused_until_the_first_is_ended(x: SimulatedX) -> None:
     """Ending it through the API frees the slot at once."""
     x.add_rules("storm")
     with x.stream() as lines:
@@ -166,7 +166,7 @@ def test_a_second_connection_is_refused_until_the_first_is_ended(x: EmbeddedX) -
 
 def test_a_second_connection_may_end_the_first_instead() -> None:
     """As one of X's pages has it."""
-    with EmbeddedX("--replace") as x, x.stream(SAMPLE) as lines:
+    with SimulatedX("--replace") as x, x.stream(SAMPLE) as lines:
         posts_of(lines, 1)
         with x.stream(SAMPLE) as others:
             list(lines)
@@ -176,14 +176,14 @@ def test_a_second_connection_may_end_the_first_instead() -> None:
 
 def test_nothing_is_lost_at_the_very_rate_that_is_allowed() -> None:
     """250 posts a second pass the cap of 250."""
-    with EmbeddedX("--rate", "250", "--cap", "250") as x:
+    with SimulatedX("--rate", "250", "--cap", "250") as x:
         with x.stream(SAMPLE) as lines:
             posts_of(lines, 600)
         x.wait_for("close")
         assert not x.ledger("lost", reason="cap")
 
 
-def test_each_post_counts_as_usage(x: EmbeddedX) -> None:
+def test_each_post_counts_as_usage(x: SimulatedX) -> None:
     """In both shapes of the count: the total and the days."""
     with x.stream(SAMPLE) as lines:
         posts_of(lines, 30)
@@ -197,7 +197,7 @@ def test_each_post_counts_as_usage(x: EmbeddedX) -> None:
     assert int(usage.json()["data"]["project_usage"]) == sent >= 30
 
 
-def test_accounts_are_found_by_name(x: EmbeddedX) -> None:
+def test_accounts_are_found_by_name(x: SimulatedX) -> None:
     """In capitals or not; who is not there is named as X names it."""
     answer = x.call("GET", "/2/users/by", params={"usernames": "nws,NHC_Atlantic,Nobody_Here"}).json()
     check("GetUsersByUsernamesResponse", answer)
@@ -210,7 +210,7 @@ def test_accounts_are_found_by_name(x: EmbeddedX) -> None:
 # --- Rules -----------------------------------------------------------------------------------------------------------
 
 
-def test_rules_are_added_listed_counted_and_deleted(x: EmbeddedX) -> None:
+def test_rules_are_added_listed_counted_and_deleted(x: SimulatedX) -> None:
     """Each answer as X describes it."""
     check("GetRulesResponse", x.call("GET", RULES).json())
     added = x.call("POST", RULES, json={"add": [{"value": "storm", "tag": "a"}, {"value": "vote"}]})
@@ -231,7 +231,7 @@ def test_rules_are_added_listed_counted_and_deleted(x: EmbeddedX) -> None:
     assert "data" not in x.call("GET", RULES).json()
 
 
-def test_good_rules_are_kept_where_others_are_refused(x: EmbeddedX) -> None:
+def test_good_rules_are_kept_where_others_are_refused(x: SimulatedX) -> None:
     """A duplicate with the id that exists, a fault with its cure."""
     (kept,) = x.add_rules("storm")
     answer = x.call("POST", RULES, json={"add": [{"value": "storm"}, {"value": "(vote"}, {"value": "flood"}]})
@@ -243,7 +243,7 @@ def test_good_rules_are_kept_where_others_are_refused(x: EmbeddedX) -> None:
     assert answer.json()["meta"]["summary"] == {"created": 1, "not_created": 2, "valid": 1, "invalid": 2}
 
 
-def test_a_dry_run_changes_nothing(x: EmbeddedX) -> None:
+def test_a_dry_run_changes_nothing(x: SimulatedX) -> None:
     """It tells what would be."""
     answer = x.call("POST", RULES, params={"dry_run": "true"}, json={"add": [{"value": "storm"}]})
     assert answer.json()["meta"]["summary"]["created"] == 1
@@ -253,14 +253,14 @@ def test_a_dry_run_changes_nothing(x: EmbeddedX) -> None:
     assert x.call("GET", RULES).json()["meta"]["result_count"] == 1
 
 
-def test_all_rules_go_at_once(x: EmbeddedX) -> None:
+def test_all_rules_go_at_once(x: SimulatedX) -> None:
     """With delete_all."""
     x.add_rules("storm", "vote")
     answer = x.call("POST", RULES, params={"delete_all": "true"}, json={})
     assert answer.json()["meta"]["summary"] == {"deleted": 2, "not_deleted": 0}
 
 
-def test_rules_come_in_pages(x: EmbeddedX) -> None:
+def test_rules_come_in_pages(x: SimulatedX) -> None:
     """The token of one leads to the next."""
     x.add_rules(*(f"word{number}" for number in range(5)))
     values, token = [], {}
@@ -287,14 +287,14 @@ def test_rules_come_in_pages(x: EmbeddedX) -> None:
         b'{"delete":{}}',
     ],
 )
-def test_a_change_of_rules_that_says_nothing_clear_is_refused(x: EmbeddedX, body: bytes) -> None:
+def test_a_change_of_rules_that_says_nothing_clear_is_refused(x: SimulatedX, body: bytes) -> None:
     """Exactly one of add and delete, and something in it."""
     answer = x.call("POST", RULES, data=body)
     assert answer.status_code == 400
     check("Problem", answer.json())
 
 
-def test_a_rule_is_as_long_as_x_allows_and_no_longer(x: EmbeddedX) -> None:
+def test_a_rule_is_as_long_as_x_allows_and_no_longer(x: SimulatedX) -> None:
     """1,024 characters for a self-serve app."""
     x.add_rules("a" * 1024)
     answer = x.call("POST", RULES, json={"add": [{"value": "b" * 1025}]})
@@ -305,7 +305,7 @@ def test_a_rule_is_as_long_as_x_allows_and_no_longer(x: EmbeddedX) -> None:
 # --- Connections -----------------------------------------------------------------------------------------------------
 
 
-def test_connections_are_listed_live_and_ended(x: EmbeddedX) -> None:
+def test_connections_are_listed_live_and_ended(x: SimulatedX) -> None:
     """With the reason of their end."""
     with x.stream(SAMPLE) as lines:
         posts_of(lines, 1)
@@ -323,7 +323,7 @@ def test_connections_are_listed_live_and_ended(x: EmbeddedX) -> None:
     assert past["data"][0]["disconnect_reason"]
 
 
-def test_all_connections_are_ended_at_once(x: EmbeddedX) -> None:
+def test_all_connections_are_ended_at_once(x: SimulatedX) -> None:
     """Of every endpoint; ids that are not live are told apart."""
     x.add_rules("storm")
     with x.stream(SAMPLE), x.stream():
@@ -338,14 +338,14 @@ def test_all_connections_are_ended_at_once(x: EmbeddedX) -> None:
 
 
 @pytest.mark.parametrize("path", [STREAM, SAMPLE, RULES, f"{RULES}/counts", "/2/connections", "/2/usage/tweets"])
-def test_nothing_is_answered_without_a_token(x: EmbeddedX, path: str) -> None:
+def test_nothing_is_answered_without_a_token(x: SimulatedX, path: str) -> None:
     """401, in X's shape."""
     answer = x.call("GET", path, headers={})
     assert answer.status_code == 401
     check("Problem", answer.json())
 
 
-def test_a_consumer_key_and_secret_give_a_token(x: EmbeddedX) -> None:
+def test_a_consumer_key_and_secret_give_a_token(x: SimulatedX) -> None:
     """The same for the same pair; a missing grant type or pair is refused."""
     tokens = [
         x.call("POST", "/oauth2/token", headers={}, auth=("key", "secret"), data={"grant_type": "client_credentials"})
@@ -361,7 +361,7 @@ def test_a_consumer_key_and_secret_give_a_token(x: EmbeddedX) -> None:
 
 def test_named_apps_are_the_only_ones() -> None:
     """Any other token or pair is refused, and each app has rules of its own."""
-    with EmbeddedX("--app", "library=one,key,secret", "--app", "lab=two") as x:
+    with SimulatedX("--app", "library=one,key,secret", "--app", "lab=two") as x:
         one, two = ({"Authorization": f"Bearer {token}"} for token in ("one", "two"))
         x.call("POST", RULES, headers=one, json={"add": [{"value": "storm"}]})
         assert x.call("GET", RULES, headers=one).json()["meta"]["result_count"] == 1
@@ -376,7 +376,7 @@ def test_named_apps_are_the_only_ones() -> None:
 
 def test_limits_are_told_in_headers_and_held() -> None:
     """Connects in a window, and the wait until the next; rules at a time."""
-    with EmbeddedX("--connects", "2", "--rule-count", "2") as x:
+    with SimulatedX("--connects", "2", "--rule-count", "2") as x:
         x.add_rules("storm")
         left = []
         for _ in range(2):
@@ -394,7 +394,7 @@ def test_limits_are_told_in_headers_and_held() -> None:
 
 def test_the_month_s_posts_end() -> None:
     """The stream ends, and a new one is refused as capped."""
-    with EmbeddedX("--rate", "100", "--month", "20") as x:
+    with SimulatedX("--rate", "100", "--month", "20") as x:
         with x.stream(SAMPLE) as lines:
             assert len([line for line in lines if line]) >= 20
         x.wait_for("close", reason="usage cap exceeded")
@@ -405,7 +405,7 @@ def test_the_month_s_posts_end() -> None:
 
 def test_silence_is_filled_with_keep_alives() -> None:
     """An empty line within the time."""
-    with EmbeddedX("--keep-alive", "0.3") as x:
+    with SimulatedX("--keep-alive", "0.3") as x:
         x.add_rules("nothingmatchesthis")
         with x.stream() as lines:
             assert [next(lines) for _ in range(3)] == [b"", b"", b""]
@@ -413,13 +413,13 @@ def test_silence_is_filled_with_keep_alives() -> None:
 
 def test_lost_minutes_are_filled_where_the_account_has_backfill() -> None:
     """Posts of before the connection come first; others are told that they have none."""
-    with EmbeddedX("--rate", "100", "--backfill") as x:
+    with SimulatedX("--rate", "100", "--backfill") as x:
         with x.stream(SAMPLE) as lines:
             before = [post["data"]["id"] for post in posts_of(lines, 20)]
         with x.stream(SAMPLE, backfill_minutes="1") as lines:
             again = [post["data"]["id"] for post in posts_of(lines, 20)]
         assert set(again) & set(before)
-    with EmbeddedX() as x:
+    with SimulatedX() as x:
         assert x.open(SAMPLE, backfill_minutes="1").status_code == 400
 
 
@@ -427,7 +427,7 @@ def test_the_same_seed_makes_the_same_posts() -> None:
     """But for ids and times."""
     runs = []
     for seed in ("7", "7", "8"):
-        with EmbeddedX("--rate", "250", "--seed", seed) as x, x.stream(SAMPLE) as lines:
+        with SimulatedX("--rate", "250", "--seed", seed) as x, x.stream(SAMPLE) as lines:
             runs.append([post["data"]["text"] for post in posts_of(lines, 30)])
     assert runs[0] == runs[1] != runs[2]
 
@@ -443,7 +443,7 @@ def test_recorded_posts_come_byte_for_byte_and_once(tmp_path: Path) -> None:
     recorded.insert(3, b'{"data":{"id":"9","text":"nothing"}}')
     file = tmp_path / "posts.jsonl"
     file.write_bytes(b"\n".join(recorded) + b"\n\n")
-    with EmbeddedX("--posts", str(file), "--rate", "50", "--keep-alive", "0.5") as x:
+    with SimulatedX("--posts", str(file), "--rate", "50", "--keep-alive", "0.5") as x:
         x.add_rules("storm")
         x.plan({"do": "close", "after": 2})
         with x.stream() as lines:
@@ -497,7 +497,7 @@ def test_without_aiohttp_it_says_what_to_install() -> None:
 
 def test_everything_in_the_ledger_reached_the_client_when_it_stops() -> None:
     """SIGTERM ends streams in order: what was sent has arrived, and the ledger ends with stop."""
-    x = EmbeddedX("--rate", "250")
+    x = SimulatedX("--rate", "250")
     with x:
         with x.stream(SAMPLE) as lines:
             received = [json.loads(next(lines))["data"]["id"] for _ in range(50)]

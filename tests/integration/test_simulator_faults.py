@@ -1,4 +1,4 @@
-"""The embedded X fails on demand, each fault as it looks on the wire."""
+"""The simulated X fails on demand, each fault as it looks on the wire."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ import requests
 from sfm_stream.settings.model import Fields
 from sfm_stream.sources.x.fields import parameters
 from tests.support.contract import check
-from tests.support.embedded_x import RULES, SAMPLE, EmbeddedX, lines_of, posts_of
+from tests.support.simulated_x import RULES, SAMPLE, SimulatedX, lines_of, posts_of
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[EmbeddedX]:
+def shared() -> Iterator[SimulatedX]:
     """One simulator, quick to fall silent, for tests that each use an app of their own."""
-    with EmbeddedX("--rate", "200", "--keep-alive", "1") as simulator:
+    with SimulatedX("--rate", "200", "--keep-alive", "1") as simulator:
         yield simulator
 
 
 @pytest.fixture
-def x(shared: EmbeddedX, request: pytest.FixtureRequest) -> EmbeddedX:
+def x(shared: SimulatedX, request: pytest.FixtureRequest) -> SimulatedX:
     """The shared simulator, as good as new."""
     shared.begin(request.node.name.encode("ascii", "replace").decode())
     return shared
 
 
-def collect(x: EmbeddedX, **parameters: str) -> tuple[list[bytes], str]:
+def collect(x: SimulatedX, **parameters: str) -> tuple[list[bytes], str]:
     """The lines of a sample stream until its end, and how it ended: ``clean``, ``reset`` or ``broken``.
 
     Keep-alives are left out; the last line, if torn, is marked so.
@@ -51,7 +51,7 @@ def collect(x: EmbeddedX, **parameters: str) -> tuple[list[bytes], str]:
     return [*lines, *([b"TORN " + rest] if rest else [])], ending
 
 
-def sent(x: EmbeddedX) -> list[str]:
+def sent(x: SimulatedX) -> list[str]:
     """Ids that the ledger calls sent, once the connection is closed."""
     x.wait_for("close")
     return [entry["id"] for entry in x.ledger("post")]
@@ -76,7 +76,7 @@ def sent(x: EmbeddedX) -> list[str]:
         ({"status": 503, "problem": "rate-limit"}, 503, "Too Many Requests"),
     ],
 )  # fmt: skip
-def test_any_refusal_comes_in_x_s_shape_and_once(x: EmbeddedX, step: dict[str, Any], status: int, title: str) -> None:
+def test_any_refusal_comes_in_x_s_shape_and_once(x: SimulatedX, step: dict[str, Any], status: int, title: str) -> None:
     """The next request is answered as usual."""
     x.plan({"do": "refuse", **step})
     answer = x.open(SAMPLE)
@@ -87,7 +87,7 @@ def test_any_refusal_comes_in_x_s_shape_and_once(x: EmbeddedX, step: dict[str, A
     assert x.ledger("answer")[0]["fault"] == "refuse"
 
 
-def test_a_refusal_says_until_when_and_whatever_else_it_should(x: EmbeddedX) -> None:
+def test_a_refusal_says_until_when_and_whatever_else_it_should(x: SimulatedX) -> None:
     """With x-rate-limit-reset, other headers, or another body."""
     x.plan(
         {"do": "refuse", "status": 429, "reset": 60, "headers": {"retry-after": "7"}},
@@ -99,7 +99,7 @@ def test_a_refusal_says_until_when_and_whatever_else_it_should(x: EmbeddedX) -> 
     assert x.open(SAMPLE).json() == {"any": ["thing"]}
 
 
-def test_steps_go_to_the_requests_they_are_for(x: EmbeddedX) -> None:
+def test_steps_go_to_the_requests_they_are_for(x: SimulatedX) -> None:
     """By endpoint, method, app and number of times; the others wait."""
     x.plan(
         {"on": "rules", "method": "POST", "do": "refuse", "problem": "rule-cap"},
@@ -121,28 +121,28 @@ def test_steps_go_to_the_requests_they_are_for(x: EmbeddedX) -> None:
     assert x.call("GET", "/_simulator/plan").json() == {"steps": 2}
 
 
-def test_a_redirect_points_elsewhere(x: EmbeddedX) -> None:
+def test_a_redirect_points_elsewhere(x: SimulatedX) -> None:
     """Where a portal would."""
     x.plan({"do": "redirect", "location": "https://portal.example/", "status": 307})
     answer = x.open(SAMPLE)
     assert (answer.status_code, answer.headers["location"]) == (307, "https://portal.example/")
 
 
-def test_headers_come_late(x: EmbeddedX) -> None:
+def test_headers_come_late(x: SimulatedX) -> None:
     """Later than the client waits."""
     x.plan({"do": "slow_headers", "seconds": 30})
     with pytest.raises(requests.exceptions.ReadTimeout):
         x.call("GET", SAMPLE, stream=True, timeout=0.3)
 
 
-def test_a_connection_is_dropped_without_an_answer(x: EmbeddedX) -> None:
+def test_a_connection_is_dropped_without_an_answer(x: SimulatedX) -> None:
     """The client sees a reset."""
     x.plan({"do": "drop"})
     with pytest.raises(requests.exceptions.ConnectionError):
         x.open(SAMPLE)
 
 
-def test_a_page_comes_in_place_of_the_stream(x: EmbeddedX) -> None:
+def test_a_page_comes_in_place_of_the_stream(x: SimulatedX) -> None:
     """With status 200 and its own type."""
     x.plan({"do": "content_type"})
     answer = x.open(SAMPLE)
@@ -157,7 +157,7 @@ def test_a_page_comes_in_place_of_the_stream(x: EmbeddedX) -> None:
     ("action", "ending"),
     [({"do": "close"}, "clean"), ({"do": "close", "finish": False}, "broken"), ({"do": "reset"}, "reset")],
 )
-def test_a_stream_ends_after_so_many_posts(x: EmbeddedX, action: dict[str, Any], ending: str) -> None:
+def test_a_stream_ends_after_so_many_posts(x: SimulatedX, action: dict[str, Any], ending: str) -> None:
     """All that the ledger calls sent has arrived, whatever the end."""
     x.plan({**action, "after": 20})
     lines, ended = collect(x)
@@ -167,7 +167,7 @@ def test_a_stream_ends_after_so_many_posts(x: EmbeddedX, action: dict[str, Any],
     assert x.ledger("close")[0]["reason"] == f"plan: {action['do']}"
 
 
-def test_a_stream_ends_in_the_middle_of_a_line(x: EmbeddedX) -> None:
+def test_a_stream_ends_in_the_middle_of_a_line(x: SimulatedX) -> None:
     """The torn post is no sent one."""
     x.plan({"do": "close_mid_line", "after": 3})
     lines, ended = collect(x)
@@ -180,7 +180,7 @@ def test_a_stream_ends_in_the_middle_of_a_line(x: EmbeddedX) -> None:
 
 
 @pytest.mark.parametrize("kind", ["OperationalDisconnect", "UpstreamOperationalDisconnect"])
-def test_a_disconnect_is_announced_under_either_name(x: EmbeddedX, kind: str) -> None:
+def test_a_disconnect_is_announced_under_either_name(x: SimulatedX, kind: str) -> None:
     """As errors alone, then the end."""
     x.plan({"do": "disconnect_message", "kind": kind, "after": 2})
     lines, ended = collect(x)
@@ -189,7 +189,7 @@ def test_a_disconnect_is_announced_under_either_name(x: EmbeddedX, kind: str) ->
     check("StreamPostsSampleResponse", json.loads(lines[-1]))
 
 
-def test_a_connection_outlives_its_client(x: EmbeddedX) -> None:
+def test_a_connection_outlives_its_client(x: SimulatedX) -> None:
     """It holds the slot until it is ended through the API."""
     x.plan({"do": "linger"})
     with x.stream(SAMPLE) as lines:
@@ -203,7 +203,7 @@ def test_a_connection_outlives_its_client(x: EmbeddedX) -> None:
 
 def test_a_reader_that_is_too_slow_is_cut_off() -> None:
     """Unannounced; what waited is noted as lost."""
-    with EmbeddedX("--rate", "2000", "--cap", "2000", "--buffer", "1000") as x:
+    with SimulatedX("--rate", "2000", "--cap", "2000", "--buffer", "1000") as x:
         host = urlsplit(x.url)
         wanted = urlencode({name.replace("_fields", ".fields"): value for name, value in parameters(Fields()).items()})
         client = socket.socket()
@@ -217,7 +217,7 @@ def test_a_reader_that_is_too_slow_is_cut_off() -> None:
         assert lost[0]["posts"] >= 1000
 
 
-def test_a_client_that_half_closes_gets_all_that_was_sent(x: EmbeddedX) -> None:
+def test_a_client_that_half_closes_gets_all_that_was_sent(x: SimulatedX) -> None:
     """The ledger's posts and the bytes up to the end are the same."""
     host = urlsplit(x.url)
     with socket.create_connection((host.hostname, host.port)) as client, client.makefile("rb") as reader:
@@ -233,7 +233,7 @@ def test_a_client_that_half_closes_gets_all_that_was_sent(x: EmbeddedX) -> None:
 # --- Silence ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_stalls(x: EmbeddedX) -> None:
+def test_a_stream_stalls(x: SimulatedX) -> None:
     """Not even keep-alives come."""
     x.plan({"do": "stall", "after": 2})
     with x.call("GET", SAMPLE, stream=True, timeout=2.5) as answer:
@@ -244,7 +244,7 @@ def test_a_stream_stalls(x: EmbeddedX) -> None:
     assert len(sent(x)) == 2
 
 
-def test_a_stall_ends(x: EmbeddedX) -> None:
+def test_a_stall_ends(x: SimulatedX) -> None:
     """And the posts of its time are lost, and noted so."""
     x.plan({"do": "stall", "after": 2, "seconds": 0.5})
     with x.stream(SAMPLE) as lines:
@@ -253,7 +253,7 @@ def test_a_stall_ends(x: EmbeddedX) -> None:
     assert x.ledger("lost", reason="silent")[0]["posts"] > 20
 
 
-def test_only_keep_alives_come(x: EmbeddedX) -> None:
+def test_only_keep_alives_come(x: SimulatedX) -> None:
     """Life without posts."""
     x.plan({"do": "keep_alives_only", "after": 2})
     with x.stream(SAMPLE) as lines:
@@ -261,7 +261,7 @@ def test_only_keep_alives_come(x: EmbeddedX) -> None:
         assert [next(lines), next(lines)] == [b"", b""]
 
 
-def test_a_post_dribbles_in(x: EmbeddedX) -> None:
+def test_a_post_dribbles_in(x: SimulatedX) -> None:
     """One byte at a time; and may stop half way."""
     x.plan({"do": "dribble", "after": 1, "every": 0.001}, {"do": "dribble", "every": 0.001, "bytes": 5})
     with x.open(SAMPLE) as answer:
@@ -282,7 +282,7 @@ def test_a_post_dribbles_in(x: EmbeddedX) -> None:
 
 
 @pytest.mark.parametrize("what", ["unknown", "errors", "not-json", "raw", "invalid-utf8", "errors-beside-data"])
-def test_an_odd_line_comes_between_posts(x: EmbeddedX, what: str) -> None:
+def test_an_odd_line_comes_between_posts(x: SimulatedX, what: str) -> None:
     """And the stream goes on."""
     x.plan({"actions": [{"do": "inject", "what": what, "text": "anything", "after": 1}, {"do": "close", "after": 4}]})
     lines, ended = collect(x)
@@ -307,7 +307,7 @@ def test_an_odd_line_comes_between_posts(x: EmbeddedX, what: str) -> None:
     assert ([json.loads(line)["data"]["id"] for line in whole], ended) == (sent(x), "clean")
 
 
-def test_a_line_of_ten_megabytes_comes_whole(x: EmbeddedX) -> None:
+def test_a_line_of_ten_megabytes_comes_whole(x: SimulatedX) -> None:
     """It is a post like any other."""
     x.plan({"actions": [{"do": "inject", "what": "long", "size": 10_000_000}, {"do": "close", "after": 2}]})
     lines, _ = collect(x)
@@ -315,7 +315,7 @@ def test_a_line_of_ten_megabytes_comes_whole(x: EmbeddedX) -> None:
     assert [json.loads(line)["data"]["id"] for line in lines] == sent(x)
 
 
-def test_posts_come_twice(x: EmbeddedX) -> None:
+def test_posts_come_twice(x: SimulatedX) -> None:
     """As many as ordered, and both are in the ledger."""
     x.plan({"actions": [{"do": "duplicate", "posts": 3}, {"do": "close", "after": 10}]})
     lines, _ = collect(x)
@@ -325,7 +325,7 @@ def test_posts_come_twice(x: EmbeddedX) -> None:
     assert ids == sent(x)
 
 
-def test_posts_come_in_the_wrong_order(x: EmbeddedX) -> None:
+def test_posts_come_in_the_wrong_order(x: SimulatedX) -> None:
     """As many as ordered, in reverse."""
     x.plan({"actions": [{"do": "shuffle", "posts": 5}, {"do": "close", "after": 8}]})
     lines, _ = collect(x)
@@ -334,7 +334,7 @@ def test_posts_come_in_the_wrong_order(x: EmbeddedX) -> None:
     assert sorted(ids)[-3:] == ids[5:]
 
 
-def test_a_stream_is_compressed(x: EmbeddedX) -> None:
+def test_a_stream_is_compressed(x: SimulatedX) -> None:
     """Each line can be read as soon as it is sent."""
     x.plan({"actions": [{"do": "gzip"}, {"do": "close", "after": 5}]})
     with x.open(SAMPLE) as answer:
@@ -345,7 +345,7 @@ def test_a_stream_is_compressed(x: EmbeddedX) -> None:
 # --- Rules -----------------------------------------------------------------------------------------------------------
 
 
-def test_rules_vanish_behind_the_client_s_back(x: EmbeddedX) -> None:
+def test_rules_vanish_behind_the_client_s_back(x: SimulatedX) -> None:
     """The connection stays, silent."""
     x.add_rules("the OR a OR storm OR vote")
     x.plan({"do": "delete_rules", "after": 3})
@@ -356,7 +356,7 @@ def test_rules_vanish_behind_the_client_s_back(x: EmbeddedX) -> None:
     assert x.call("GET", RULES).json()["meta"]["result_count"] == 0
 
 
-def test_a_foreign_rule_appears(x: EmbeddedX) -> None:
+def test_a_foreign_rule_appears(x: SimulatedX) -> None:
     """And brings posts."""
     x.add_rules("nothingmatchesthis")
     x.plan({"do": "foreign_rule", "value": "the OR a OR storm", "tag": "theirs"})
@@ -382,7 +382,7 @@ def test_a_foreign_rule_appears(x: EmbeddedX) -> None:
         ('{"steps": [{"actions": [{"do": "close"}], "after": 2}]}', "stands alone"),
     ],
 )
-def test_a_wrong_plan_is_refused_with_its_place_and_cure(x: EmbeddedX, plan: str, message: str) -> None:
+def test_a_wrong_plan_is_refused_with_its_place_and_cure(x: SimulatedX, plan: str, message: str) -> None:
     """And the old one stays."""
     x.plan({"do": "pass"})
     answer = x.call("POST", "/_simulator/plan", data=plan)
@@ -395,7 +395,7 @@ def test_a_plan_comes_from_a_file_as_well(tmp_path: Path) -> None:
     """And may be added to."""
     file = tmp_path / "plan.json"
     file.write_text('{"steps": [{"do": "refuse", "status": 503}]}')
-    with EmbeddedX("--plan", str(file)) as x:
+    with SimulatedX("--plan", str(file)) as x:
         x.plan({"do": "refuse", "status": 401}, append=True)
         assert [x.open(SAMPLE).status_code for _ in range(3)] == [503, 401, 200]
         assert b'"event":"start"' in x.call("GET", "/_simulator/ledger").content

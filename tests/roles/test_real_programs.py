@@ -1,4 +1,4 @@
-"""The capture programs themselves under a real supervisord, deployed by the role, against the embedded X."""
+"""The capture programs themselves under a real supervisord, deployed by the role, against the simulated X."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from sfm_stream.settings.faults import Secret
-from sfm_stream.sources.x.client import Client, Dropped, End, Refused
+from sfm_stream.sources.x.client import Client, Dropped, End, XRefused
 from sfm_stream.sources.x.refusals import refusal
 from sfm_stream.sources.x.rules.reconcile import LiveRule
 
@@ -44,7 +44,7 @@ class RulesInMemory(Client):
         self.asked += 1
         fault = self.faults.get(self.asked)
         if fault in ("429", "503"):
-            raise Refused(refusal(int(fault), {}, b'{"title":"not now"}') or _none())
+            raise XRefused(refusal(int(fault), {}, b'{"title":"not now"}') or _none())
         if fault == "unheard":
             raise Dropped(End.NETWORK, "reset before the request was read")
         status, body = self._answer(method, route, params or {}, json)
@@ -83,14 +83,14 @@ def granted(status: int, body: object, headers: Mapping[str, str] | None = None)
     """An answer as requests gives it.
 
     Raises:
-        Refused: It is one that does not grant the request.
+        XRefused: It is one that does not grant the request.
     """
     answer = requests.Response()
     answer.status_code, answer.url = status, "http://127.0.0.1:1/rules"
     answer.headers.update(headers or {})
     answer._content = body if isinstance(body, bytes) else json.dumps(body).encode()
     if refused := refusal(status, answer.headers, answer.content):
-        raise Refused(refused, answer.headers, answer.content)
+        raise XRefused(refused, answer.headers, answer.content)
     return answer
 
 

@@ -15,7 +15,7 @@ from sfm_stream.errors import ConfigError
 from sfm_stream.settings.config import read_stream
 from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.accounts import MOST, AccountWatch, find_ids
-from sfm_stream.sources.x.client import Dropped, Refused
+from sfm_stream.sources.x.client import Dropped, XRefused
 from sfm_stream.sources.x.rules.accounts import by_id, names
 from sfm_stream.sources.x.rules.compiler import compile_rules
 from tests.unit.rules_server import App, serving
@@ -80,7 +80,7 @@ def test_an_odd_answer_is_no_traceback(answer: tuple[int, Any]) -> None:
     """Whatever comes, it is one of the two errors that every request may have."""
     with serving(Users()) as app:
         app.answers = [answer]
-        with pytest.raises((Dropped, Refused)):
+        with pytest.raises((Dropped, XRefused)):
             find_ids(app.client(), ["nws"])
 
 

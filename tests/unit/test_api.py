@@ -12,8 +12,8 @@ from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Credential
 from sfm_stream.sources.x import api
-from sfm_stream.sources.x.client import Dropped, End, Refused
-from sfm_stream.sources.x.refusals import Kind
+from sfm_stream.sources.x.client import Dropped, End, XRefused
+from sfm_stream.sources.x.refusals import RefusalKind
 from sfm_stream.sources.x.rules.compiler import XRule
 from sfm_stream.sources.x.rules.reconcile import Add, Delete, LiveRule
 from tests.unit.rules_server import App, serving
@@ -49,18 +49,18 @@ def test_a_token_is_fetched_with_key_and_secret(app: App) -> None:
 def test_a_wrong_key_is_a_wrong_credential(app: App, status: int) -> None:
     """Whichever status X has for it."""
     app.answers = [(status, {"errors": [{"code": 99, "message": "Unable to verify your credentials"}]})]
-    with pytest.raises(Refused, match="Unable to verify") as caught:
+    with pytest.raises(XRefused, match="Unable to verify") as caught:
         api.bearer_token(PAIR, app.url)
-    assert caught.value.refusal.kind is Kind.CREDENTIAL
+    assert caught.value.refusal.kind is RefusalKind.CREDENTIAL
 
 
 @pytest.mark.parametrize("status", [429, 500, 302])
 def test_a_token_that_x_does_not_give_just_now_is_tried_again(app: App, status: int) -> None:
     """It says nothing of the key."""
     app.answers = [(status, {})]
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(XRefused) as caught:
         api.bearer_token(PAIR, app.url)
-    assert caught.value.refusal.kind in (Kind.RATE_LIMIT, Kind.SERVER)
+    assert caught.value.refusal.kind in (RefusalKind.RATE_LIMIT, RefusalKind.SERVER)
 
 
 @pytest.mark.parametrize(
@@ -174,11 +174,13 @@ def test_rules_that_x_refuses_altogether_stop_the_program(app: App, status: int)
         api.change_rules(app.client(), Add(rules(1)))
 
 
-@pytest.mark.parametrize(("status", "kind"), [(429, Kind.RATE_LIMIT), (503, Kind.SERVER), (401, Kind.CREDENTIAL)])
-def test_other_refusals_say_nothing_against_the_rules(app: App, status: int, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, RefusalKind.RATE_LIMIT), (503, RefusalKind.SERVER), (401, RefusalKind.CREDENTIAL)]
+)
+def test_other_refusals_say_nothing_against_the_rules(app: App, status: int, kind: RefusalKind) -> None:
     """They are for the caller to handle."""
     app.answers = [(status, {"title": "No"})]
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(XRefused) as caught:
         api.change_rules(app.client(), Add(rules(1)))
     assert caught.value.refusal.kind is kind
 

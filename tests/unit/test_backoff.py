@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.sources.x.backoff import CAP_WAIT, CONNECTS, STEADY, WINDOW, Backoff
-from sfm_stream.sources.x.refusals import Kind, Refusal
+from sfm_stream.sources.reconnect import STABLE
+from sfm_stream.sources.x.backoff import CAP_WAIT, CONNECTS, WINDOW, Backoff
+from sfm_stream.sources.x.refusals import Refusal, RefusalKind
 
 XS_LIMIT = 50
 """Connects in 15 minutes."""
 
 
-def refused(kind: Kind) -> Refusal:
+def refused(kind: RefusalKind) -> Refusal:
     return Refusal(kind=kind, status=0, detail="")
 
 
@@ -42,13 +43,13 @@ def test_network_errors_wait_a_quarter_second_more_each_time(backoff: Backoff) -
 
 def test_server_errors_double_from_five_seconds(backoff: Backoff) -> None:
     """5 s, 10 s, 20 s, and 320 s at most, but for the jitter of a tenth."""
-    waits = [backoff.after_refusal(0.0, refused(Kind.SERVER), 0) for _ in range(10)]
+    waits = [backoff.after_refusal(0.0, refused(RefusalKind.SERVER), 0) for _ in range(10)]
     for wait, full in zip(waits, [5, 10, 20, 40, 80, 160, 320, 320, 320, 320], strict=True):
         assert full * 0.9 <= wait <= full
 
 
-@pytest.mark.parametrize("kind", [Kind.RATE_LIMIT, Kind.CONNECTIONS])
-def test_limits_double_from_a_minute(backoff: Backoff, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [RefusalKind.RATE_LIMIT, RefusalKind.CONNECTIONS])
+def test_limits_double_from_a_minute(backoff: Backoff, kind: RefusalKind) -> None:
     """60 s, 120 s, 240 s, where X does not say when its limit ends."""
     waits = [backoff.after_refusal(0.0, refused(kind), 0) for _ in range(3)]
     for wait, full in zip(waits, [60, 120, 240], strict=True):
@@ -57,7 +58,7 @@ def test_limits_double_from_a_minute(backoff: Backoff, kind: Kind) -> None:
 
 def test_credits_are_asked_about_now_and_then(backoff: Backoff) -> None:
     """Somebody must pay first: each half hour, without growing."""
-    for wait in [backoff.after_refusal(0.0, refused(Kind.CREDITS), 0) for _ in range(10)]:
+    for wait in [backoff.after_refusal(0.0, refused(RefusalKind.CREDITS), 0) for _ in range(10)]:
         assert 15 * 60 <= wait <= 60 * 60
 
 
@@ -66,12 +67,12 @@ def test_a_spend_cap_is_waited_for_to_the_next_cycle_and_asked_about_daily(
     backoff: Backoff, reset: float, full: float
 ) -> None:
     """Somebody may raise it before."""
-    assert full * 0.9 <= backoff.after_refusal(0.0, refused(Kind.SPEND_CAP), reset) <= full
+    assert full * 0.9 <= backoff.after_refusal(0.0, refused(RefusalKind.SPEND_CAP), reset) <= full
 
 
 def test_a_refused_credential_is_tried_ever_more_slowly(backoff: Backoff) -> None:
     """From a minute to a quarter of an hour."""
-    waits = [backoff.after_refusal(0.0, refused(Kind.CREDENTIAL), 0) for _ in range(6)]
+    waits = [backoff.after_refusal(0.0, refused(RefusalKind.CREDENTIAL), 0) for _ in range(6)]
     for wait, full in zip(waits, [60, 120, 240, 480, 900, 900], strict=True):
         assert full * 0.9 <= wait <= full
 
@@ -79,18 +80,18 @@ def test_a_refused_credential_is_tried_ever_more_slowly(backoff: Backoff) -> Non
 @given(st.floats(0.001, WINDOW))
 def test_a_limit_whose_end_x_says_is_waited_for_to_its_end(reset: float) -> None:
     """Never shorter than X said, and only some seconds longer."""
-    wait = Backoff().after_refusal(0.0, refused(Kind.RATE_LIMIT), reset)
+    wait = Backoff().after_refusal(0.0, refused(RefusalKind.RATE_LIMIT), reset)
     assert reset < wait <= reset + 3
 
 
 def test_no_clock_that_goes_wrong_stops_a_stream_for_days(backoff: Backoff) -> None:
     """No limit of X lasts longer than its 15 minutes, whatever the difference of two clocks says."""
-    assert backoff.after_refusal(0.0, refused(Kind.RATE_LIMIT), 86400 * 365) <= WINDOW + 3
+    assert backoff.after_refusal(0.0, refused(RefusalKind.RATE_LIMIT), 86400 * 365) <= WINDOW + 3
 
 
 def test_a_spent_month_is_asked_about_each_hour(backoff: Backoff) -> None:
     """X does not say when the cap ends."""
-    wait = backoff.after_refusal(0.0, refused(Kind.USAGE_CAP), 0)
+    wait = backoff.after_refusal(0.0, refused(RefusalKind.USAGE_CAP), 0)
     assert CAP_WAIT * 0.9 <= wait <= CAP_WAIT
 
 
@@ -98,23 +99,23 @@ def test_a_connection_that_held_makes_the_next_wait_the_first_again(backoff: Bac
     """Only one that held for a minute: those that break at once go on backing off."""
     for _ in range(5):
         backoff.after_drop(0.0, established=True)
-    backoff.held(STEADY - 1)
+    backoff.held(STABLE - 1)
     assert backoff.after_drop(0.0, established=True) > 0
-    backoff.held(STEADY)
+    backoff.held(STABLE)
     assert backoff.after_drop(0.0, established=True) == 0
 
 
 def test_many_programs_do_not_come_back_in_the_same_instant() -> None:
     """The longer waits have a jitter."""
-    assert len({Backoff().after_refusal(0.0, refused(Kind.SERVER), 0) for _ in range(20)}) > 15
+    assert len({Backoff().after_refusal(0.0, refused(RefusalKind.SERVER), 0) for _ in range(20)}) > 15
 
 
-ends = st.sampled_from(["dropped", "unreachable", *Kind])
+ends = st.sampled_from(["dropped", "unreachable", *RefusalKind])
 
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(ends, st.floats(0, 3)), min_size=60, max_size=200))
-def test_x_never_sees_more_connects_than_it_allows(course: list[tuple[str | Kind, float]]) -> None:
+def test_x_never_sees_more_connects_than_it_allows(course: list[tuple[str | RefusalKind, float]]) -> None:
     """However connections end, a program that waits as told stays within 50 connects in 15 minutes."""
     backoff, now = Backoff(), 1000.0
     connects: list[float] = []
@@ -123,7 +124,7 @@ def test_x_never_sees_more_connects_than_it_allows(course: list[tuple[str | Kind
         connects.append(now)
         now += held
         backoff.held(held)
-        if isinstance(end, Kind):
+        if isinstance(end, RefusalKind):
             now += backoff.after_refusal(now, refused(end), 0)
         else:
             now += backoff.after_drop(now, established=end == "dropped")

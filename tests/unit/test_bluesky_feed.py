@@ -15,7 +15,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from sfm_stream.errors import ConfigError
-from sfm_stream.sources.base import Context, Dropped, Fate, Handlers, LineKind, Position, Refused, Replay
+from sfm_stream.sources.base import Context, Disposition, Dropped, Handlers, LineKind, Position, Refused, Replay
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, microseconds
 from sfm_stream.sources.bluesky.feed import ATTEMPTS, MARGIN, OVERLAP, BlueskyFeed
 from sfm_stream.sources.bluesky.settings import BlueskyStream
@@ -160,15 +160,19 @@ def test_a_request_that_is_wrong_ends_the_program_with_the_hosts_words() -> None
 # --- What is kept ----------------------------------------------------------------------------------------------------
 
 
-def fates(of: BlueskyFeed, *lines: bytes) -> list[Fate]:
+def fates(of: BlueskyFeed, *lines: bytes) -> list[Disposition]:
     cursor(of, None)
     return [of.take(each)[1] for each in lines]
 
 
 def test_what_matches_is_kept_and_the_rest_is_counted(tmp_path: Any) -> None:
     of = feed(tmp_path)
-    assert fates(of, post("storm"), post("calm"), post("a storm")) == [Fate.KEEP, Fate.UNMATCHED, Fate.KEEP]
-    assert of.passed == 1
+    assert fates(of, post("storm"), post("calm"), post("a storm")) == [
+        Disposition.KEEP,
+        Disposition.UNMATCHED,
+        Disposition.KEEP,
+    ]
+    assert of.unmatched == 1
 
 
 @pytest.mark.parametrize("wire", [1, 2])
@@ -185,17 +189,17 @@ def test_deletions_edits_and_ends_of_accounts_are_kept_for_what_is_held(tmp_path
         commit({"text": "calm now"}, operation="update", did=OTHER, wire=wire),
         line(wire, "account", gone, did=OTHER),
     )
-    assert fates(of, *after, *others) == [Fate.UNMATCHED] * 6
-    assert fates(of, post("storm", wire=wire, did=DID)) == [Fate.KEEP]
-    assert fates(of, *after, *others) == [Fate.KEEP] * 3 + [Fate.UNMATCHED] * 3
+    assert fates(of, *after, *others) == [Disposition.UNMATCHED] * 6
+    assert fates(of, post("storm", wire=wire, did=DID)) == [Disposition.KEEP]
+    assert fates(of, *after, *others) == [Disposition.KEEP] * 3 + [Disposition.UNMATCHED] * 3
     of.tick()
-    assert fates(feed(tmp_path), *after) == [Fate.KEEP] * 3, "after a restart, too"
+    assert fates(feed(tmp_path), *after) == [Disposition.KEEP] * 3, "after a restart, too"
 
 
 def test_what_the_host_says_of_the_stream_goes_into_the_journal() -> None:
     of = feed()
     last = b'{"$type":"error","error":"ConsumerTooSlow","message":"too far behind"}'
-    assert fates(of, b"<html>", last) == [Fate.MESSAGE, Fate.MESSAGE]
+    assert fates(of, b"<html>", last) == [Disposition.MESSAGE, Disposition.MESSAGE]
     assert of.announced == "ConsumerTooSlow: too far behind"
     assert of.take(last)[0].kind is LineKind.NOTICE
     cursor(of, None)
@@ -206,5 +210,5 @@ def test_everything_is_everything_but_identities() -> None:
     of = feed(track=(), everything=True)
     identity = line(2, "identity", {"did": DID, "handle": "a.example"})
     deactivated = line(2, "account", {"active": False, "status": "deactivated"})
-    assert fates(of, post("calm"), commit(operation="delete"), deactivated) == [Fate.KEEP] * 3
-    assert fates(of, identity, commit({}, collection="app.bsky.feed.like")) == [Fate.UNMATCHED] * 2
+    assert fates(of, post("calm"), commit(operation="delete"), deactivated) == [Disposition.KEEP] * 3
+    assert fates(of, identity, commit({}, collection="app.bsky.feed.like")) == [Disposition.UNMATCHED] * 2

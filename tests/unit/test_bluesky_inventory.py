@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sfm_stream.cli import cli
-from sfm_stream.settings.preflight import Declared, examine
+from sfm_stream.settings.preflight import ResolvedStream, examine
 from sfm_stream.settings.secrecy import HIDDEN
 from sfm_stream.sources import registry
 from sfm_stream.sources.bluesky.settings import HOSTS, BlueskyStream
@@ -27,7 +27,7 @@ def faults(*filters: dict[str, Any], **variables: Any) -> list[str]:
     return [str(each) for each in examine({"host": {"sfm_filters": list(filters), **variables}}, KNOWN).faults]
 
 
-def declared(**variables: Any) -> list[Declared]:
+def declared(**variables: Any) -> list[ResolvedStream]:
     plan = examine({"host": variables}, KNOWN)
     assert plan.faults == ()
     return list(plan.hosts["host"])

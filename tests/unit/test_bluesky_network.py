@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfm_stream.simulator.words import LANGUAGES
+from sfm_stream.simulator.vocabulary import LANGUAGES
 from sfm_stream.sources.bluesky.simulator.events import Happening, Network
 from sfm_stream.sources.bluesky.simulator.wires import encode
 

@@ -191,4 +191,4 @@ def test_events_that_are_no_commits_are_of_no_collection(wire: int) -> None:
 def test_all_accounts_that_a_filter_names_are_to_be_resolved_once() -> None:
     query = f"from:ada.example -@Ben.example to:{DID} storm"
     stream = BlueskyStream(name="test", follow=("@Ada.example", OTHER, "cleo.example"), query=query)
-    assert registry.source("bluesky").named(stream) == ["ada.example", "cleo.example", "ben.example"]
+    assert registry.source("bluesky").account_names(stream) == ["ada.example", "cleo.example", "ben.example"]

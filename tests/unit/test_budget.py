@@ -101,7 +101,7 @@ def test_a_burst_breaker_that_is_taken_away_holds_no_longer(path: Path) -> None:
     [None, b"", b"\0\0\0", b"{}", b"[]", b'{"days": {"2026-11-30": "many"}}', b'{"days": {"today": 1}}', b"\xff"],
 )
 def test_counters_that_cannot_be_read_are_told_as_lost(path: Path, content: bytes | None) -> None:
-    """They are not taken for those of a credential that has consumed nothing; what is reckoned takes their place."""
+    """They are not taken for those of a credential that has consumed nothing; what is recounted takes their place."""
     path.parent.mkdir()
     if content is not None:
         path.write_bytes(content)

@@ -14,8 +14,8 @@ import pytest
 import tweepy
 
 from sfm_stream.settings.faults import Secret
-from sfm_stream.sources.x.client import LINE_LIMIT, SILENCE, Client, Dropped, End, Refused
-from sfm_stream.sources.x.refusals import Kind
+from sfm_stream.sources.x.client import LINE_LIMIT, SILENCE, Client, Dropped, End, XRefused
+from sfm_stream.sources.x.refusals import RefusalKind
 from tests.support.raw_server import CHUNKED, HEAD, Behaviour, Peer, X, chunk
 
 TOKEN = "a-secret-token"
@@ -307,9 +307,9 @@ def test_a_redirect_is_not_followed(serve: Callable[..., X], status: int) -> Non
     head = f"HTTP/1.1 {status} Moved\r\nLocation: {elsewhere.url}/2/x\r\nContent-Length: 0\r\n\r\n".encode()
     server = serve(lambda peer: peer.send(head))
     found = capture(server)
-    with pytest.raises(Refused, match="which is not followed"):
+    with pytest.raises(XRefused, match="which is not followed"):
         Client(Secret(TOKEN), server.url).request("GET", "/2/x")
-    assert isinstance(found.error, Refused)
+    assert isinstance(found.error, XRefused)
     assert elsewhere.url in str(found.error)
     assert elsewhere.requests == []
 
@@ -317,19 +317,21 @@ def test_a_redirect_is_not_followed(serve: Callable[..., X], status: int) -> Non
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (401, b'{"title":"Unauthorized"}', Kind.CREDENTIAL),
-        (401, b"<html>Sign in</html>", Kind.FOREIGN),
-        (409, b'{"title":"RuleConfigurationIssue"}', Kind.NO_RULES),
-        (429, b'{"connection_issue":"TooManyConnections"}', Kind.CONNECTIONS),
-        (503, b"<html>", Kind.SERVER),
+        (401, b'{"title":"Unauthorized"}', RefusalKind.CREDENTIAL),
+        (401, b"<html>Sign in</html>", RefusalKind.FOREIGN),
+        (409, b'{"title":"RuleConfigurationIssue"}', RefusalKind.NO_RULES),
+        (429, b'{"connection_issue":"TooManyConnections"}', RefusalKind.CONNECTIONS),
+        (503, b"<html>", RefusalKind.SERVER),
     ],
 )
-def test_a_refusal_is_raised_with_what_x_said(serve: Callable[..., X], status: int, body: bytes, kind: Kind) -> None:
+def test_a_refusal_is_raised_with_what_x_said(
+    serve: Callable[..., X], status: int, body: bytes, kind: RefusalKind
+) -> None:
     """At once and once: tweepy would try again for ever."""
     head = f"HTTP/1.1 {status} No\r\nx-rate-limit-reset: 1795550400\r\nContent-Length: {len(body)}\r\n\r\n"
     server = serve(lambda peer: peer.send(head.encode() + body))
     found = capture(server)
-    assert isinstance(found.error, Refused)
+    assert isinstance(found.error, XRefused)
     refusal = found.error.refusal
     assert (refusal.kind, refusal.status) == (kind, status)
     assert refusal.reset is not None
@@ -562,5 +564,5 @@ def test_tweepys_own_calls_go_to_our_host_and_raise_what_we_raise(serve: Callabl
     client = Client(Secret(TOKEN), server.url)
     assert client.add_rules([tweepy.StreamRule("hail", "sfm:a:b")]).content == b'{"data":[{}]}'
     assert json.loads(bodies[0]) == {"add": [{"value": "hail", "tag": "sfm:a:b"}]}
-    with pytest.raises(Refused, match="credential refused"):
+    with pytest.raises(XRefused, match="credential refused"):
         client.get_rules()

@@ -33,7 +33,7 @@ def gap(
     return entry(end, "gap", **times, cause=cause, planned=planned, **fields)
 
 
-def reckon(
+def measured(
     *entries: dict[str, Any], outage: Outage | None = None, now: float = 100, since: float | None = None
 ) -> Coverage:
     journal = Entries(msgspec.json.encode(each) for each in entries)
@@ -42,13 +42,13 @@ def reckon(
 
 def test_a_program_that_never_connected_has_no_coverage() -> None:
     """There is no share of no time."""
-    found = reckon(entry(0, "start"), entry(1, "refused"))
+    found = measured(entry(0, "start"), entry(1, "refused"))
     assert (found.start, found.connected, found.gaps) == (None, None, ())
 
 
 def test_coverage_is_the_share_of_time_with_a_connection() -> None:
     """From the first connection to now, without the gaps, planned or not."""
-    found = reckon(entry(0, "connect"), gap(10, 20), gap(50, 65, "stopped: SIGTERM", planned=True))
+    found = measured(entry(0, "connect"), gap(10, 20), gap(50, 65, "stopped: SIGTERM", planned=True))
     assert found.connected == pytest.approx(0.75)
     assert [each.cause for each in found.gaps] == ["closed by X", "stopped: SIGTERM"]
     assert [each.cause for each in found.failures] == ["closed by X"]
@@ -56,14 +56,14 @@ def test_coverage_is_the_share_of_time_with_a_connection() -> None:
 
 def test_a_gap_that_lasts_counts_up_to_now() -> None:
     """It has no end yet."""
-    found = reckon(entry(0, "connect"), outage=Outage(start=at(90), cause="network error"))
+    found = measured(entry(0, "connect"), outage=Outage(start=at(90), cause="network error"))
     assert found.connected == pytest.approx(0.9)
     assert (found.gaps[0].end, found.gaps[0].seconds) == (None, 600)
 
 
 def test_only_what_lies_after_the_time_asked_from_counts() -> None:
     """A gap that reaches into that time counts with the part in it."""
-    found = reckon(entry(0, "connect"), gap(10, 20), gap(40, 60), since=50)
+    found = measured(entry(0, "connect"), gap(10, 20), gap(40, 60), since=50)
     assert found.start == at(50)
     assert found.connected == pytest.approx(0.8)
     assert len(found.gaps) == 1
@@ -71,24 +71,24 @@ def test_only_what_lies_after_the_time_asked_from_counts() -> None:
 
 def test_the_time_before_the_first_connection_does_not_count() -> None:
     """However early one asks from."""
-    found = reckon(entry(50, "connect"), since=0)
+    found = measured(entry(50, "connect"), since=0)
     assert (found.start, found.connected) == (at(50), 1.0)
 
 
 def test_no_time_at_all_has_no_share() -> None:
     """Neither where the connection was made just now, nor where the time asked from lies ahead."""
-    assert reckon(entry(100, "connect")).connected is None
-    assert reckon(entry(0, "connect"), since=200).connected is None
+    assert measured(entry(100, "connect")).connected is None
+    assert measured(entry(0, "connect"), since=200).connected is None
 
 
 def test_what_x_was_asked_to_recover_is_told() -> None:
     """The gap is still a gap."""
-    assert reckon(entry(0, "connect"), gap(1, 2, backfill_minutes=2)).gaps[0].backfill_minutes == 2
+    assert measured(entry(0, "connect"), gap(1, 2, backfill_minutes=2)).gaps[0].backfill_minutes == 2
 
 
 def test_losses_are_told_with_their_size() -> None:
     """What overflowed, what was torn off a connection, and what a crash tore."""
-    found = reckon(
+    found = measured(
         entry(0, "connect"),
         entry(9, "overflow", posts=17, bytes=1, first_time=clock.text(at(8)), last_time=clock.text(at(9))),
         entry(10, "torn", bytes=40),
@@ -101,7 +101,7 @@ def test_losses_are_told_with_their_size() -> None:
 
 def test_a_journal_that_was_begun_anew_is_a_loss() -> None:
     """What it said before is not known any more."""
-    (loss,) = reckon(entry(0, "connect"), entry(5, "journal", lost="it was removed")).losses
+    (loss,) = measured(entry(0, "connect"), entry(5, "journal", lost="it was removed")).losses
     assert (loss.time, loss.posts) == (at(5), None)
     assert "it was removed" in loss.what
 
@@ -118,15 +118,15 @@ def test_unreadable_entries_are_counted_from_the_time_asked_from() -> None:
 def test_no_loss_vanishes_for_a_clock_that_is_coarse() -> None:
     """A file's time may be a moment before that of the first connection; only asking from later leaves a loss out."""
     torn = entry(20, "salvage", segment="s.part", torn_bytes=5, lost_after=clock.text(at(-0.001)))
-    assert len(reckon(entry(0, "connect"), torn).losses) == 1
-    assert len(reckon(entry(0, "connect"), torn, since=5).losses) == 0
+    assert len(measured(entry(0, "connect"), torn).losses) == 1
+    assert len(measured(entry(0, "connect"), torn, since=5).losses) == 0
 
 
 def test_a_gap_over_which_the_clock_stepped_back_takes_nothing_from_the_others() -> None:
     """No coverage above 100 %, and no failure hidden."""
-    found = reckon(entry(0, "connect"), gap(30, 10), gap(40, 50))
+    found = measured(entry(0, "connect"), gap(30, 10), gap(40, 50))
     assert found.connected == pytest.approx(0.9)
-    assert reckon(entry(0, "connect"), gap(30, 10)).connected == 1.0
+    assert measured(entry(0, "connect"), gap(30, 10)).connected == 1.0
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=20, unique=True), st.floats(0, 100) | st.none(), st.booleans())
@@ -135,7 +135,7 @@ def test_coverage_and_gaps_add_up_to_the_whole(moments: list[float], since: floa
     moments = [round(moment, 3) for moment in sorted(moments)]
     pairs = list(zip(moments[::2], moments[1::2], strict=False))
     outage = Outage(start=at(moments[-1]), cause="x") if lasts else None
-    found = reckon(entry(0, "connect"), *(gap(*pair) for pair in pairs), outage=outage, since=since)
+    found = measured(entry(0, "connect"), *(gap(*pair) for pair in pairs), outage=outage, since=since)
     if found.connected is None:
         return
     assert found.start is not None
@@ -147,7 +147,7 @@ def test_coverage_and_gaps_add_up_to_the_whole(moments: list[float], since: floa
 
 def test_a_time_with_fewer_rules_is_a_loss_from_the_first_entry_to_the_one_that_has_none_missing() -> None:
     """With the most that were missing at a time; `since` where they may have been missing for longer."""
-    found = reckon(
+    found = measured(
         entry(0, "connect"),
         entry(10, "shortage", missing=3, cause="no room"),
         entry(11, "shortage", missing=5),
@@ -159,8 +159,8 @@ def test_a_time_with_fewer_rules_is_a_loss_from_the_first_entry_to_the_one_that_
         (at(45), None, 1, None),
     ]
     assert found.losses[0].what == "rules missing at X: no room"
-    assert [loss.rules for loss in reckon(entry(0, "connect"), *SHORT, since=11).losses] == [3]
-    assert reckon(entry(0, "connect"), *SHORT, since=13).losses == ()
+    assert [loss.rules for loss in measured(entry(0, "connect"), *SHORT, since=11).losses] == [3]
+    assert measured(entry(0, "connect"), *SHORT, since=13).losses == ()
 
 
 SHORT = (entry(10, "shortage", missing=3, cause="no room"), entry(12, "shortage", missing=0))
@@ -169,7 +169,7 @@ SHORT = (entry(10, "shortage", missing=3, cause="no room"), entry(12, "shortage"
 def test_a_gap_that_the_source_replayed_is_no_failure_and_does_not_lessen_what_is_covered() -> None:
     """What was lost all the same does, also of a gap that was asked for."""
     lost = gap(50, 60, "stopped: SIGTERM", planned=True, recovered=False)
-    found = reckon(entry(0, "connect"), gap(10, 20, recovered=True), lost, gap(60, 65, planned=True, recovered=True))
+    found = measured(entry(0, "connect"), gap(10, 20, recovered=True), lost, gap(60, 65, planned=True, recovered=True))
     assert (found.connected, found.covered) == (pytest.approx(0.75), pytest.approx(0.9))
     assert [each.start for each in found.failures] == [at(50)]
     assert [each.start for each in found.recovered] == [at(10), at(60)]
@@ -177,11 +177,11 @@ def test_a_gap_that_the_source_replayed_is_no_failure_and_does_not_lessen_what_i
 
 def test_without_a_replay_what_is_covered_is_what_was_connected() -> None:
     """A source that replays nothing says nothing of it."""
-    found = reckon(entry(0, "connect"), gap(10, 20))
+    found = measured(entry(0, "connect"), gap(10, 20))
     assert found.covered == found.connected
 
 
 def test_what_was_lost_of_a_replay_that_broke_off_is_not_counted_twice() -> None:
     """The recovered gap and the lost one overlap: an hour is missing once, and it is missing."""
-    found = reckon(entry(0, "connect"), gap(10, 30, recovered=True), gap(20, 30, recovered=False))
+    found = measured(entry(0, "connect"), gap(10, 30, recovered=True), gap(20, 30, recovered=False))
     assert (found.connected, found.covered) == (pytest.approx(0.8), pytest.approx(0.9))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sfm_stream.matching.expression import QueryError
-from sfm_stream.matching.match import Words, accounts, by_id, compile_query, languages, parse, tag, track
+from sfm_stream.matching.match import TokenizedPost, accounts, by_id, compile_query, languages, parse, tag, track
 from sfm_stream.matching.view import View
 
 
 def matches(query: str, *texts: str, **parts: object) -> bool:
-    return compile_query(parse(query))(Words(View(texts=texts, **parts)))  # type: ignore[arg-type]
+    return compile_query(parse(query))(TokenizedPost(View(texts=texts, **parts)))  # type: ignore[arg-type]
 
 
 SCRIPTS = [
@@ -39,8 +39,8 @@ SCRIPTS = [
 def test_a_word_is_one_as_its_reader_sees_it(word: str, found: str, other: str) -> None:
     """By itself, in `track`, in a query and as a phrase; its letters within another word are not it."""
     for test in (compile_query(parse(word)), compile_query(parse(f'"{word}"')), track(word)):
-        assert test(Words(View(texts=("before", found))))
-        assert not test(Words(View(texts=(other,))))
+        assert test(TokenizedPost(View(texts=("before", found))))
+        assert not test(TokenizedPost(View(texts=(other,))))
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_no_phrase_crosses_from_one_text_to_the_next() -> None:
     ],
 )
 def test_commas_of_track_are_alternatives_and_blanks_ask_for_all(entry: str, text: str, expected: bool) -> None:
-    assert track(entry)(Words(View(texts=(text,)))) is expected
+    assert track(entry)(TokenizedPost(View(texts=(text,)))) is expected
 
 
 @pytest.mark.parametrize("written", ["#Élection", "#e\u0301lection", "\uff03élection"])
 def test_a_tag_is_compared_without_case_and_composition(written: str) -> None:
-    post = Words(View(texts=("nothing of it",), tags=frozenset({"élection"})))
+    post = TokenizedPost(View(texts=("nothing of it",), tags=frozenset({"élection"})))
     assert compile_query(parse(written))(post)
     assert track(written)(post)
     assert tag(written.lstrip("#\uff03"))(post)
@@ -128,7 +128,7 @@ def test_an_operator_asks_for_one_part_of_the_post(query: str, parts: dict[str, 
 
 
 def test_a_language_does_not_stand_for_one_that_begins_like_it() -> None:
-    post = Words(View(langs=frozenset({"fil"})))
+    post = TokenizedPost(View(langs=frozenset({"fil"})))
     assert not languages(["fi"])(post)
     assert languages(["fi", "FIL"])(post)
 
@@ -139,8 +139,8 @@ def test_the_accounts_of_a_query_can_be_told_and_exchanged_for_ids() -> None:
     ids = {"Ada": "1", "ben": "2"}
     assert accounts(by_id(query, lambda name: ids.get(name, name))) == ["1", "2", "cleo"]
     exchanged = compile_query(by_id(parse("from:ada -to:ben"), lambda name: {"ada": "1", "ben": "2"}[name]))
-    assert exchanged(Words(View(author=frozenset({"1"}))))
-    assert not exchanged(Words(View(author=frozenset({"1"}), to=frozenset({"2"}))))
+    assert exchanged(TokenizedPost(View(author=frozenset({"1"}))))
+    assert not exchanged(TokenizedPost(View(author=frozenset({"1"}), to=frozenset({"2"}))))
 
 
 @pytest.mark.parametrize(

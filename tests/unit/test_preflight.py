@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sfm_stream.settings.faults import QUOTE
-from sfm_stream.settings.preflight import Plan, examine
+from sfm_stream.settings.preflight import ResolvedInventory, examine
 from sfm_stream.settings.secrecy import looks_like_secret
 
 KNOWN: dict[str, dict[str, Any]] = {
@@ -367,7 +367,7 @@ def test_a_secret_goes_to_no_other_host_in_the_clear(url: str) -> None:
     assert all(": api_url: found " in each for each in found)
 
 
-def two_hosts(first: dict[str, Any], second: dict[str, Any]) -> Plan:
+def two_hosts(first: dict[str, Any], second: dict[str, Any]) -> ResolvedInventory:
     return examine({"one": first, "two": second}, KNOWN)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream import clock
-from sfm_stream.sources.x.refusals import DETAIL, Kind, refusal, seconds_until
+from sfm_stream.sources.x.refusals import DETAIL, RefusalKind, refusal, seconds_until
 
 PROBLEMS = "https://api.twitter.com/2/problems/"
 CAPPED = json.dumps({"title": "UsageCapExceeded", "detail": "Usage cap exceeded: Monthly product cap"}).encode()
@@ -48,38 +48,38 @@ def test_what_is_granted_is_no_refusal(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (401, b'{"title":"Unauthorized","type":"about:blank","status":401}', Kind.CREDENTIAL),
-        (401, b'{"errors":[{"code":89,"message":"Invalid or expired token."}]}', Kind.CREDENTIAL),
-        (403, b'{"title":"Client Forbidden"}', Kind.CREDENTIAL),
-        (401, b"", Kind.FOREIGN),
-        (401, b"{}", Kind.FOREIGN),
-        (403, b"<html>Blocked by your administrator</html>", Kind.FOREIGN),
-        (403, b'{"error":"blocked","policy":7}', Kind.FOREIGN),
-        (403, b"[" * 100_000, Kind.FOREIGN),
-        (402, CREDITS, Kind.CREDITS),
-        (403, CREDITS, Kind.CREDITS),
-        (402, b'{"title":"Payment Required"}', Kind.CREDITS),
-        (402, b"<html>Pay for this network</html>", Kind.FOREIGN),
-        (403, SPENT, Kind.SPEND_CAP),
-        (429, SPENT, Kind.SPEND_CAP),
-        (400, b'{"errors":[{"title":"CreditsDepleted"}]}', Kind.CREDITS),
-        (403, CAPPED, Kind.USAGE_CAP),
-        (409, b"{}", Kind.NO_RULES),
-        (420, b"", Kind.RATE_LIMIT),
-        (429, b'{"title":"Too Many Requests"}', Kind.RATE_LIMIT),
-        (429, CONNECTED, Kind.CONNECTIONS),
-        (429, CAPPED, Kind.USAGE_CAP),
-        (429, b'{"type":"' + PROBLEMS.encode() + b'usage-capped"}', Kind.USAGE_CAP),
-        (400, b' {"title":"Invalid Request"}', Kind.INVALID),
-        (422, b'{"errors":[{"message":"no"}]}', Kind.INVALID),
-        (400, b"<html>a proxy's page</html>", Kind.FOREIGN),
-        (404, b"", Kind.SERVER),
-        (500, b"", Kind.SERVER),
-        (503, CONNECTED, Kind.SERVER),
-        (302, b"", Kind.SERVER),
+        (401, b'{"title":"Unauthorized","type":"about:blank","status":401}', RefusalKind.CREDENTIAL),
+        (401, b'{"errors":[{"code":89,"message":"Invalid or expired token."}]}', RefusalKind.CREDENTIAL),
+        (403, b'{"title":"Client Forbidden"}', RefusalKind.CREDENTIAL),
+        (401, b"", RefusalKind.FOREIGN),
+        (401, b"{}", RefusalKind.FOREIGN),
+        (403, b"<html>Blocked by your administrator</html>", RefusalKind.FOREIGN),
+        (403, b'{"error":"blocked","policy":7}', RefusalKind.FOREIGN),
+        (403, b"[" * 100_000, RefusalKind.FOREIGN),
+        (402, CREDITS, RefusalKind.CREDITS),
+        (403, CREDITS, RefusalKind.CREDITS),
+        (402, b'{"title":"Payment Required"}', RefusalKind.CREDITS),
+        (402, b"<html>Pay for this network</html>", RefusalKind.FOREIGN),
+        (403, SPENT, RefusalKind.SPEND_CAP),
+        (429, SPENT, RefusalKind.SPEND_CAP),
+        (400, b'{"errors":[{"title":"CreditsDepleted"}]}', RefusalKind.CREDITS),
+        (403, CAPPED, RefusalKind.USAGE_CAP),
+        (409, b"{}", RefusalKind.NO_RULES),
+        (420, b"", RefusalKind.RATE_LIMIT),
+        (429, b'{"title":"Too Many Requests"}', RefusalKind.RATE_LIMIT),
+        (429, CONNECTED, RefusalKind.CONNECTIONS),
+        (429, CAPPED, RefusalKind.USAGE_CAP),
+        (429, b'{"type":"' + PROBLEMS.encode() + b'usage-capped"}', RefusalKind.USAGE_CAP),
+        (400, b' {"title":"Invalid Request"}', RefusalKind.INVALID),
+        (422, b'{"errors":[{"message":"no"}]}', RefusalKind.INVALID),
+        (400, b"<html>a proxy's page</html>", RefusalKind.FOREIGN),
+        (404, b"", RefusalKind.SERVER),
+        (500, b"", RefusalKind.SERVER),
+        (503, CONNECTED, RefusalKind.SERVER),
+        (302, b"", RefusalKind.SERVER),
     ],
 )
-def test_the_kind_is_told_from_status_and_body(status: int, body: bytes, kind: Kind) -> None:
+def test_the_kind_is_told_from_status_and_body(status: int, body: bytes, kind: RefusalKind) -> None:
     """429 alone has three meanings, and a proxy's 400 is not X's."""
     refused = refusal(status, {}, body)
     assert refused is not None

@@ -15,8 +15,8 @@ from sfm_stream.errors import RulesRefusedError
 from sfm_stream.record.journal import Journal
 from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x import api
-from sfm_stream.sources.x.client import Refused
-from sfm_stream.sources.x.refusals import Kind
+from sfm_stream.sources.x.client import XRefused
+from sfm_stream.sources.x.refusals import RefusalKind
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
 from tests.support.journal import entries
 from tests.unit.rules_server import App, serving
@@ -124,7 +124,7 @@ def test_a_change_stopped_half_way_is_a_shortage_until_the_next_look_completes_i
     """What was deleted before X said no for a while is missing, and is the first to come back."""
     found.app.add("hail", "sfm:storms:old")
     found.app.answers = [None, None, None, (429, {"title": "Too Many Requests"})]  # list, dry run, delete
-    with pytest.raises(Refused):
+    with pytest.raises(XRefused):
         found.keeper.reconcile("start")
     assert found.app.held() == set()
     assert [entry["missing"] for entry in found.journal("shortage")] == [1]
@@ -139,9 +139,9 @@ def test_nothing_is_deleted_that_x_would_not_let_us_replace(found: Filter) -> No
     """Its answer to the dry run says how many changes it still grants: too few, and the change waits."""
     found.app.add("hail", "sfm:storms:old")
     found.app.rate_limit = {"x-rate-limit-remaining": "2", "x-rate-limit-reset": str(int(time.time()) + 600)}
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(XRefused) as caught:
         found.keeper.reconcile("start")
-    assert caught.value.refusal.kind is Kind.RATE_LIMIT
+    assert caught.value.refusal.kind is RefusalKind.RATE_LIMIT
     assert caught.value.refusal.reset is not None
     assert found.app.held() == {("hail", "sfm:storms:old")}
     assert found.journal("shortage") == []
@@ -184,7 +184,7 @@ def test_a_start_goes_on_where_x_cannot_change_rules_just_now(found: Filter) -> 
     assert not found.keeper.settled
     found.app.answers = [(503, {"title": "down"})]
     found.keeper.doubt()
-    with pytest.raises(Refused):
+    with pytest.raises(XRefused):
         found.keeper.prepare("reconnect")
 
 
@@ -216,7 +216,7 @@ def test_a_full_app_is_asked_for_its_cap_and_changed_in_slices(found: Filter) ->
 def test_what_x_does_not_answer_is_raised(found: Filter) -> None:
     """Nothing is changed, and nothing taken for settled."""
     found.app.answers = [(503, {})]
-    with pytest.raises(Refused):
+    with pytest.raises(XRefused):
         found.keeper.reconcile("start")
     assert not found.keeper.settled
     assert found.journal("rules") == []

@@ -17,12 +17,12 @@ def name_faults(variables: Mapping[str, Any]) -> list[str]:
         sys.path.insert(0, checkout)
     try:
         from sfm_stream.settings.directories import directory_faults
-        from sfm_stream.settings.people import people_faults
+        from sfm_stream.settings.users import user_faults
     except ImportError as error:
         raise AnsibleFilterError(
             f"Ansible's Python ({sys.executable}) cannot examine the inventory: {error}"
         ) from error
-    return [str(fault) for fault in (*directory_faults(variables), *people_faults(variables))]
+    return [str(fault) for fault in (*directory_faults(variables), *user_faults(variables))]
 
 
 class FilterModule:

@@ -25,7 +25,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_path
 
 if TYPE_CHECKING:
-    from sfm_stream.settings.preflight import Declared, Plan
+    from sfm_stream.settings.preflight import ResolvedInventory, ResolvedStream
 
 DOCUMENTATION = r"""
 ---
@@ -117,14 +117,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             yield f"{PATTERN}: has no effect in {where}: -e {PATTERN}=..."
 
 
-def _refused(plan: Plan, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _refused(plan: ResolvedInventory, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """What the services have against streams, of hosts where ``sfm_check_rules`` asks for their judgement."""
     from sfm_stream.sources.registry import source
 
     for name, streams in plan.hosts.items():
         for each in streams if hosts[name].get("sfm_check_rules") is True else ():
             if each.stream.active:
-                for refusal in source(each.stream.source).inventory().refusals(each.stream, each.secret):
+                for refusal in source(each.stream.source).inventory().service_refusals(each.stream, each.secret):
                     yield f"filter {each.stream.name!r} on {name}: {refusal}"
 
 
@@ -267,7 +267,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - any plain data
     return str(value) if isinstance(value, str) or type(value).__name__ == "EncryptedString" else value
 
 
-def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
+def _host(streams: tuple[ResolvedStream, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
     """What the tasks need to know of a host, as plain data: lists of files, each with its ``name``.
 
     ``settings`` has one of every stream, active or not; ``programs`` one of every active stream, and of the
@@ -299,7 +299,7 @@ def _host(streams: tuple[Declared, ...], variables: Mapping[str, Any]) -> dict[s
         ],
         "environment": [{"name": "environment.json"}] if variables.get("sfm_environment") else [],
         "free_lookups": any(
-            source(each.stream.source).named(each.stream) and not source(each.stream.source).charges_lookups
+            source(each.stream.source).account_names(each.stream) and not source(each.stream.source).charges_lookups
             for each in active
         ),
         "empty": bool(streams) or "sfm_filters" in variables or "sfm_streamsample" in variables,
@@ -320,7 +320,7 @@ def _simulator(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"name": f"{name}.conf", "program": name, "arguments": arguments, "digest": "simulator"}
 
 
-def _settings(declared: Declared) -> dict[str, Any]:
+def _settings(declared: ResolvedStream) -> dict[str, Any]:
     """Every setting of a stream, those with their default value too: the file shall say all.
 
     But for its accounts: where there are any, the host knows them, and the template adds them.

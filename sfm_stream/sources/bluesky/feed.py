@@ -16,8 +16,8 @@ from sfm_stream.record.status import Status
 from sfm_stream.sources.base import (
     Classified,
     Context,
+    Disposition,
     Dropped,
-    Fate,
     Handlers,
     LineKind,
     Position,
@@ -26,12 +26,12 @@ from sfm_stream.sources.base import (
     Retry,
 )
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, Event, classified, microseconds, read
-from sfm_stream.sources.bluesky.held import Held, NothingHeld
+from sfm_stream.sources.bluesky.held_posts import HeldPosts, NoHeldPosts
 from sfm_stream.sources.bluesky.selection import Selection, dids
 from sfm_stream.sources.bluesky.session import CursorTooOldError, Request, Session
 from sfm_stream.sources.bluesky.settings import BlueskyStream
-from sfm_stream.sources.trust import tls_context
-from sfm_stream.sources.waits import Waits
+from sfm_stream.sources.reconnect import ReconnectBackoff
+from sfm_stream.sources.tls import tls_context
 
 OVERLAP = timedelta(seconds=5)
 """How far a time cursor goes back before the position: two hosts do not agree to the microsecond."""
@@ -54,20 +54,20 @@ class BlueskyFeed:
     def __init__(self, stream: BlueskyStream, context: Context) -> None:
         self.title = "Bluesky"
         self.announced: str | None = None
-        self.passed = 0
+        self.unmatched = 0
         self._stream = stream
         self._context = context
         self._selection = Selection(stream)
-        self._held: Held | NothingHeld = NothingHeld()
+        self._held: HeldPosts | NoHeldPosts = NoHeldPosts()
         if context.state_dir is not None:
-            self._held = Held(context.state_dir / "held" / f"{stream.program}.sqlite")
-        self._waits = Waits()
+            self._held = HeldPosts(context.state_dir / "held" / f"{stream.program}.sqlite")
+        self._backoff = ReconnectBackoff()
         self._host = 0
         self._session: _Session | None = None
         self._tls = tls_context()
 
     @property
-    def remark(self) -> str:
+    def note(self) -> str:
         """The host."""
         return self._session.request.host if self._session is not None else ""
 
@@ -100,7 +100,7 @@ class BlueskyFeed:
         request = self._request
         return {"endpoint": "jetstream", "host": request.host, "cursor": request.cursor}
 
-    def gap(self) -> dict[str, object]:
+    def gap_fields(self) -> dict[str, object]:
         """Nothing besides."""
         return {}
 
@@ -118,23 +118,23 @@ class BlueskyFeed:
             return None  # a few accounts may say nothing for hours
         return first if first - position.time > MARGIN else None
 
-    def take(self, line: bytes) -> tuple[Classified, Fate]:
+    def take(self, line: bytes) -> tuple[Classified, Disposition]:
         """Keeps what matches, and deletions of what is held."""
         event = read(line)
         if event is None or b"\n" in line:  # a file's line cannot hold one
-            return Classified(LineKind.OTHER), Fate.MESSAGE
+            return Classified(LineKind.OTHER), Disposition.MESSAGE
         found = classified(event)
         if event.seq:
             found = found._replace(position=f"{event.seq} {self._request.host}")
         if found.kind is LineKind.NOTICE:
             if event.kind == "error":
                 self.announced = f"{event.status}: {event.message}"
-            return found, Fate.MESSAGE
+            return found, Disposition.MESSAGE
         if self._is_wanted(event, found.kind):
-            return found, Fate.KEEP
-        return found, Fate.UNMATCHED
+            return found, Disposition.KEEP
+        return found, Disposition.UNMATCHED
 
-    def recover(self, line: bytes) -> None:
+    def restore(self, line: bytes) -> None:
         """The index of what is held may lack what was kept just before a kill."""
         event = read(line)
         if event is not None and classified(event).kind is LineKind.POST:
@@ -144,8 +144,8 @@ class BlueskyFeed:
         """Nothing is to be done."""
 
     def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
-        """At once where the host restarts; otherwise as `Waits` has it, and the next host after some failures."""
-        wait = self._waits.after_end(held)
+        """At once where the host restarts; otherwise with backoff, and to the next host after some failures."""
+        wait = self._backoff.after_end(held)
         if dropped.at_once and (held or 0.0) >= HELD:
             return 0.0
         self._turn()
@@ -155,7 +155,7 @@ class BlueskyFeed:
         """A request that is wrong stays wrong; anything else passes."""
         if refused.status == 400 and refused.reason == "InvalidRequest":
             raise ConfigError(f"{self._request.host} does not take the request: {refused.detail}")
-        wait = self._waits.after_end(None, refused.retry_after)
+        wait = self._backoff.after_end(None, refused.retry_after)
         self._turn()
         return Retry(wait, str(refused))
 
@@ -167,7 +167,7 @@ class BlueskyFeed:
         """Keeps the index."""
         self._held.commit()
 
-    def show(self, live: Status) -> None:
+    def fill_status(self, live: Status) -> None:
         """Has nothing to add."""
 
     @property
@@ -194,11 +194,11 @@ class BlueskyFeed:
         # A post that was edited and no longer matches is still the post that is held.
         if event.operation == "update" and self._held.holds(event.did, f"{event.collection}/{event.rkey}"):
             return True
-        self.passed += 1
+        self.unmatched += 1
         return False
 
     def _turn(self) -> None:
-        if self._waits.failures % ATTEMPTS == 0:
+        if self._backoff.failures % ATTEMPTS == 0:
             self._host += 1
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from sfm_stream.settings.declared import DeclaredFilter, Given
+from sfm_stream.settings.declared import DeclaredFilter, HostDefaults
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Budget, Credential, Positive
 from sfm_stream.sources.bluesky.events import POSTS
@@ -57,11 +57,11 @@ class _Inventory:
         """See `sfm_stream.sources.base.Inventory`: none."""
         return iter(())
 
-    def stream(self, declared: Filter, given: Given) -> BlueskyStream:
+    def stream(self, declared: Filter, defaults: HostDefaults) -> BlueskyStream:
         """See `sfm_stream.sources.base.Inventory`."""
         limits = declared.budget
         return BlueskyStream(
-            **given.common(declared),
+            **defaults.common(declared),
             name=declared.name,
             track=declared.track,
             tags=declared.tags,
@@ -71,12 +71,12 @@ class _Inventory:
             collections=declared.collections,
             everything=declared.everything,
             budget=Budget(per_minute=limits.per_minute, per_day=limits.per_day, price=0.0),
-            hosts=given.own.bluesky_hosts,
-            wire=given.own.bluesky_wire,
-            contact=given.host.contact,
+            hosts=defaults.own.bluesky_hosts,
+            wire=defaults.own.bluesky_wire,
+            contact=defaults.host.contact,
         )
 
-    def others(self, given: Given) -> Iterator[tuple[str, BlueskyStream]]:  # noqa: ARG002
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, BlueskyStream]]:  # noqa: ARG002
         """See `sfm_stream.sources.base.Inventory`: none."""
         return iter(())
 
@@ -84,7 +84,7 @@ class _Inventory:
         """See `sfm_stream.sources.base.Inventory`: none."""
         return iter(())
 
-    def refusals(self, stream: BlueskyStream, secret: Credential) -> list[str]:  # noqa: ARG002
+    def service_refusals(self, stream: BlueskyStream, secret: Credential) -> list[str]:  # noqa: ARG002
         """See `sfm_stream.sources.base.Inventory`: Bluesky holds nothing that it could refuse."""
         return []
 

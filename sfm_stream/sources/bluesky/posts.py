@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.matching.letters import fold
+from sfm_stream.matching.characters import fold
 from sfm_stream.matching.view import View
 from sfm_stream.sources.bluesky.events import Event
 

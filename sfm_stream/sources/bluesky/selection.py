@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sfm_stream.matching.match import Test, Words, any_of, author, by_id, compile_query, languages, parse, tag, track
+from sfm_stream.matching.match import (
+    Predicate,
+    TokenizedPost,
+    any_of,
+    author,
+    by_id,
+    compile_query,
+    languages,
+    parse,
+    tag,
+    track,
+)
 from sfm_stream.sources.bluesky.events import Event
 from sfm_stream.sources.bluesky.posts import view
 from sfm_stream.sources.bluesky.settings import BlueskyStream, handle, is_did
@@ -29,7 +40,7 @@ class Selection:
 
     def matches(self, event: Event) -> bool:
         """Whether a record that was created or changed is wanted."""
-        post = Words(view(event))
+        post = TokenizedPost(view(event))
         return (self._matching is None or self._matching(post)) and (self._langs is None or self._langs(post))
 
 
@@ -39,7 +50,7 @@ def dids(stream: BlueskyStream) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _matching(stream: BlueskyStream) -> Test | None:
+def _matching(stream: BlueskyStream) -> Predicate | None:
     """What matches any part of the filter; None where there is none but languages."""
     tests = [track(entry) for entry in stream.track] + [tag(each) for each in stream.tags]
     tests += [author(did) for did in dids(stream)]

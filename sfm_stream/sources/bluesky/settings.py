@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from sfm_stream.matching.characters import AT_SIGNS, HASH_SIGNS, is_searchable
 from sfm_stream.matching.expression import QueryError
-from sfm_stream.matching.letters import AT_SIGNS, HASH_SIGNS, is_searchable
 from sfm_stream.matching.match import accounts, parse
 from sfm_stream.settings.checks import common_faults
 from sfm_stream.settings.faults import Fault, show

@@ -50,12 +50,12 @@ class _Bluesky:
 
     charges_lookups = False
 
-    def named(self, stream: BlueskyStream) -> list[str]:
+    def account_names(self, stream: BlueskyStream) -> list[str]:
         """See `sfm_stream.sources.base.Source`: handles, also those that a query names."""
         asked = accounts(parse(stream.query)) if stream.query is not None else []
         return list(dict.fromkeys(handle(each) for each in (*stream.follow, *asked) if not is_did(each)))
 
-    def look_up(
+    def look_up_accounts(
         self,
         stream: BlueskyStream,
         credential: Credential | None,  # noqa: ARG002
@@ -66,15 +66,15 @@ class _Bluesky:
 
         return find_dids(stream.resolver, names, stream.contact)
 
-    def judge(self, stream: BlueskyStream, credential: Credential | None) -> str:  # noqa: ARG002
+    def check_rules(self, stream: BlueskyStream, credential: Credential | None) -> str:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`: nothing is asked of it but the stream."""
         raise UsageError(f"{self.title} judges no filters: what {stream.name!r} asks for is matched on this host")
 
-    def standing(self, stream: BlueskyStream, live: Status, now: datetime) -> str:  # noqa: ARG002
+    def in_force_fault(self, stream: BlueskyStream, live: Status, now: datetime) -> str:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`: the host holds nothing of ours."""
         return ""
 
-    def try_out(self, stream: BlueskyStream, posts: Iterable[bytes]) -> str:
+    def test_rules(self, stream: BlueskyStream, posts: Iterable[bytes]) -> str:
         """See `sfm_stream.sources.base.Source`."""
         selection, read_lines, kept, unreadable = Selection(stream), 0, 0, 0
         for line in filter(None, (each.strip() for each in posts)):
@@ -86,12 +86,12 @@ class _Bluesky:
         share = f" ({100 * kept / read_lines:.1f} %)" if read_lines else ""
         return f"{kept:,} of {read_lines:,} records{share} would be kept; {unreadable:,} lines are no events"
 
-    def fixed(self, stream: BlueskyStream) -> BlueskyStream:
+    def without_live_settings(self, stream: BlueskyStream) -> BlueskyStream:
         """See `sfm_stream.sources.base.Source`: all but what is matched on this host."""
         asked = stream.follow if stream.follows_alone else ()
         return msgspec.structs.replace(stream, track=(), tags=(), query=None, langs=(), follow=asked)
 
-    def resolved(self, stream: BlueskyStream) -> BlueskyStream:
+    def with_account_ids(self, stream: BlueskyStream) -> BlueskyStream:
         """See `sfm_stream.sources.base.Source`: the ids stand beside the names."""
         return stream
 

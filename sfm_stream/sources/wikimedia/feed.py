@@ -10,8 +10,8 @@ from sfm_stream.record.last_run import Outage
 from sfm_stream.record.status import Status
 from sfm_stream.sources.base import (
     Classified,
+    Disposition,
     Dropped,
-    Fate,
     Handlers,
     LineKind,
     Position,
@@ -19,7 +19,7 @@ from sfm_stream.sources.base import (
     Replay,
     Retry,
 )
-from sfm_stream.sources.waits import Waits
+from sfm_stream.sources.reconnect import ReconnectBackoff
 from sfm_stream.sources.wikimedia.events import classified, read
 from sfm_stream.sources.wikimedia.selection import Selection
 from sfm_stream.sources.wikimedia.session import Request, Session
@@ -37,11 +37,11 @@ class WikimediaFeed:
     def __init__(self, stream: WikimediaStream) -> None:
         self.title = "Wikimedia"
         self.announced: str | None = None
-        self.remark = ""
-        self.passed = 0
+        self.note = ""
+        self.unmatched = 0
         self._stream = stream
         self._selection = Selection(stream)
-        self._waits = Waits()
+        self._backoff = ReconnectBackoff()
         self._session: Session | None = None
 
     def until_allowed(self, now: float) -> Retry:  # noqa: ARG002 - the limit is of connections at a time
@@ -67,7 +67,7 @@ class WikimediaFeed:
         """Which streams."""
         return {"endpoint": ",".join(self._stream.streams)}
 
-    def gap(self) -> dict[str, object]:
+    def gap_fields(self) -> dict[str, object]:
         """Nothing besides."""
         return {}
 
@@ -79,22 +79,22 @@ class WikimediaFeed:
         """A position that is gone is ignored without a word."""
         return first if position.time is None or first - position.time > MARGIN else None
 
-    def take(self, line: bytes) -> tuple[Classified, Fate]:
+    def take(self, line: bytes) -> tuple[Classified, Disposition]:
         """Keeps what matches; a canary is a sign of life."""
         event = read(line)
         if event is None:
-            return Classified(LineKind.OTHER), Fate.MESSAGE
+            return Classified(LineKind.OTHER), Disposition.MESSAGE
         found = classified(event)
         if self._session is not None:
             found = found._replace(position=self._session.position)
         if event.is_canary:
-            return found, Fate.UNMATCHED
+            return found, Disposition.UNMATCHED
         if self._selection.matches(event):
-            return found, Fate.KEEP
-        self.passed += 1
-        return found, Fate.UNMATCHED
+            return found, Disposition.KEEP
+        self.unmatched += 1
+        return found, Disposition.UNMATCHED
 
-    def recover(self, line: bytes) -> None:
+    def restore(self, line: bytes) -> None:
         """Has no use for what the last run kept."""
 
     def ended(self) -> None:
@@ -102,7 +102,7 @@ class WikimediaFeed:
 
     def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
         """At once where the connection is renewed."""
-        wait = self._waits.after_end(held)
+        wait = self._backoff.after_end(held)
         return 0.0 if dropped.renewal else wait
 
     def after_refusal(self, refused: Refused) -> Retry:
@@ -112,7 +112,7 @@ class WikimediaFeed:
         if refused.status in (400, 404):
             raise ConfigError(f"Wikimedia has no such stream: {refused.detail}")
         asked = max(refused.retry_after, LIMITED if refused.status == 429 else 0.0)
-        return Retry(self._waits.after_end(None, asked), str(refused))
+        return Retry(self._backoff.after_end(None, asked), str(refused))
 
     def update(self, stream: WikimediaStream) -> None:
         """Matches by other settings from now on."""
@@ -121,5 +121,5 @@ class WikimediaFeed:
     def tick(self) -> None:
         """Has nothing that waits for a disk."""
 
-    def show(self, live: Status) -> None:
+    def fill_status(self, live: Status) -> None:
         """Has nothing to add."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from sfm_stream.settings.declared import DeclaredFilter, Given
+from sfm_stream.settings.declared import DeclaredFilter, HostDefaults
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Budget, Credential, Positive
 from sfm_stream.sources.wikimedia.settings import URL, WikimediaStream
@@ -55,11 +55,11 @@ class _Inventory:
         """See `sfm_stream.sources.base.Inventory`: none."""
         return iter(())
 
-    def stream(self, declared: Filter, given: Given) -> WikimediaStream:
+    def stream(self, declared: Filter, defaults: HostDefaults) -> WikimediaStream:
         """See `sfm_stream.sources.base.Inventory`."""
         limits = declared.budget
         return WikimediaStream(
-            **given.common(declared),
+            **defaults.common(declared),
             name=declared.name,
             streams=declared.streams,
             wikis=declared.wikis,
@@ -71,10 +71,10 @@ class _Inventory:
             everything=declared.everything,
             budget=Budget(per_minute=limits.per_minute, per_day=limits.per_day, price=0.0),
             url=declared.url,
-            contact=given.host.contact,
+            contact=defaults.host.contact,
         )
 
-    def others(self, given: Given) -> Iterator[tuple[str, WikimediaStream]]:  # noqa: ARG002
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, WikimediaStream]]:  # noqa: ARG002
         """See `sfm_stream.sources.base.Inventory`: none."""
         return iter(())
 
@@ -82,7 +82,7 @@ class _Inventory:
         """See `sfm_stream.sources.base.Inventory`: none."""
         return iter(())
 
-    def refusals(self, stream: WikimediaStream, secret: Credential) -> list[str]:  # noqa: ARG002
+    def service_refusals(self, stream: WikimediaStream, secret: Credential) -> list[str]:  # noqa: ARG002
         """See `sfm_stream.sources.base.Inventory`: the service holds nothing that it could refuse."""
         return []
 

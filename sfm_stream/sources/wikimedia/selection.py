@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfm_stream.matching.match import Words, any_of, track
+from sfm_stream.matching.match import TokenizedPost, any_of, track
 from sfm_stream.matching.view import View
 from sfm_stream.sources.wikimedia.events import Event
 from sfm_stream.sources.wikimedia.settings import WikimediaStream
@@ -32,7 +32,7 @@ class Selection:
             return False
         if self._users and event.user not in self._users:
             return False
-        return self._track is None or self._track(Words(View(texts=(event.title, event.comment))))
+        return self._track is None or self._track(TokenizedPost(View(texts=(event.title, event.comment))))
 
 
 def _title(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from sfm_stream.matching.letters import is_searchable
+from sfm_stream.matching.characters import is_searchable
 from sfm_stream.settings.checks import common_faults
 from sfm_stream.settings.faults import Fault, show
 from sfm_stream.settings.model import Budget, StreamSettings

@@ -49,11 +49,11 @@ class _Wikimedia:
 
     charges_lookups = False
 
-    def named(self, stream: WikimediaStream) -> list[str]:  # noqa: ARG002
+    def account_names(self, stream: WikimediaStream) -> list[str]:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`: users are matched by the names that events have."""
         return []
 
-    def look_up(
+    def look_up_accounts(
         self,
         stream: WikimediaStream,  # noqa: ARG002
         credential: Credential | None,  # noqa: ARG002
@@ -62,15 +62,15 @@ class _Wikimedia:
         """See `sfm_stream.sources.base.Source`."""
         return {}, {}
 
-    def judge(self, stream: WikimediaStream, credential: Credential | None) -> str:  # noqa: ARG002
+    def check_rules(self, stream: WikimediaStream, credential: Credential | None) -> str:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`: nothing is asked of it but the stream."""
         raise UsageError(f"{self.title} judges no filters: what {stream.name!r} asks for is matched on this host")
 
-    def standing(self, stream: WikimediaStream, live: Status, now: datetime) -> str:  # noqa: ARG002
+    def in_force_fault(self, stream: WikimediaStream, live: Status, now: datetime) -> str:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`: the service holds nothing of ours."""
         return ""
 
-    def try_out(self, stream: WikimediaStream, posts: Iterable[bytes]) -> str:
+    def test_rules(self, stream: WikimediaStream, posts: Iterable[bytes]) -> str:
         """See `sfm_stream.sources.base.Source`."""
         selection, events, kept, unreadable = Selection(stream), 0, 0, 0
         for line in filter(None, (each.strip() for each in posts)):
@@ -83,13 +83,13 @@ class _Wikimedia:
         share = f" ({100 * kept / events:.1f} %)" if events else ""
         return f"{kept:,} of {events:,} events{share} would be kept; {unreadable:,} lines are no events"
 
-    def fixed(self, stream: WikimediaStream) -> WikimediaStream:
+    def without_live_settings(self, stream: WikimediaStream) -> WikimediaStream:
         """See `sfm_stream.sources.base.Source`: all but what is matched on this host."""
         return msgspec.structs.replace(
             stream, wikis=(), namespaces=(), titles=(), users=(), track=(), bots=None, everything=True
         )
 
-    def resolved(self, stream: WikimediaStream) -> WikimediaStream:
+    def with_account_ids(self, stream: WikimediaStream) -> WikimediaStream:
         """See `sfm_stream.sources.base.Source`: it follows no accounts by name."""
         return stream
 

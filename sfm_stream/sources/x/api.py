@@ -17,9 +17,9 @@ from requests.auth import HTTPBasicAuth
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import Credential
-from sfm_stream.sources.x.client import Client, Dropped, End, Refused
+from sfm_stream.sources.x.client import Client, Dropped, End, XRefused
 from sfm_stream.sources.x.exchange import Exchange
-from sfm_stream.sources.x.refusals import DETAIL, Kind, allowance, refusal
+from sfm_stream.sources.x.refusals import DETAIL, RefusalKind, allowance, refusal
 from sfm_stream.sources.x.rules.compiler import XRule
 from sfm_stream.sources.x.rules.reconcile import BATCH, Add, Delete, LiveRule
 
@@ -94,7 +94,7 @@ def bearer_token(credential: Credential, api_url: str) -> Secret:
     """The credential's bearer token, fetched with its consumer key and secret where it holds these.
 
     Raises:
-        Refused, Dropped: As for `Client.request`.
+        XRefused, Dropped: As for `Client.request`.
     """
     if credential.bearer_token is not None:
         return credential.bearer_token
@@ -109,8 +109,8 @@ def bearer_token(credential: Credential, api_url: str) -> Secret:
     )
     if refused := refusal(answer.status_code, answer.headers, answer.content):
         # X answers a wrong key with 403, and a malformed one with 400.
-        wrong = msgspec.structs.replace(refused, kind=Kind.CREDENTIAL)
-        raise Refused(wrong if refused.kind is Kind.INVALID else refused)
+        wrong = msgspec.structs.replace(refused, kind=RefusalKind.CREDENTIAL)
+        raise XRefused(wrong if refused.kind is RefusalKind.INVALID else refused)
     try:
         token = msgspec.json.decode(answer.content, type=_Token).access_token
     except _NOT_JSON:
@@ -124,7 +124,7 @@ def live_rules(client: Client) -> list[LiveRule]:
     """All rules that X holds for the app.
 
     Raises:
-        Refused, Dropped: As for `Client.request`.
+        XRefused, Dropped: As for `Client.request`.
     """
     rules: list[LiveRule] = []
     token: str | None = None
@@ -147,7 +147,7 @@ def change_rules(client: Client, step: Add | Delete) -> Allowance:
 
     Raises:
         RulesRefusedError: X takes a rule for invalid, or holds as many as it allows (`RuleCapError`).
-        Refused, Dropped: As for `Client.request`.
+        XRefused, Dropped: As for `Client.request`.
     """
     granted = Allowance()
     if isinstance(step, Delete):
@@ -165,7 +165,7 @@ def try_rules(client: Client, rules: Iterable[XRule]) -> Allowance:
     """Has X judge rules without taking them.
 
     Raises:
-        RulesRefusedError, Refused, Dropped: As for `change_rules`; the first names every rule that X would refuse.
+        RulesRefusedError, XRefused, Dropped: As for `change_rules`; the first names every rule that X would refuse.
     """
     granted, refused = Allowance(), []
     for part in _batches(tuple(rules)):
@@ -184,7 +184,7 @@ def rule_cap(client: Client) -> int | None:
     """The most rules that the app may hold; None where X does not say.
 
     Raises:
-        Refused, Dropped: As for `Client.request`.
+        XRefused, Dropped: As for `Client.request`.
     """
     with _nothing_invalid():
         cap = _decoded(client.request("GET", f"{RULES}/counts"), _Counts).data.cap_per_client_app
@@ -195,7 +195,7 @@ def live_connections(client: Client, endpoint: str) -> list[LiveConnection]:
     """The connections that X holds open for the app at ``filtered_stream`` or ``sample_stream``.
 
     Raises:
-        Refused, Dropped: As for `Client.request`.
+        XRefused, Dropped: As for `Client.request`.
     """
     parameters = {"status": "active", "endpoints": endpoint, "max_results": 100}
     found = _decoded(client.request("GET", CONNECTIONS, params=parameters), _Connections).data
@@ -206,7 +206,7 @@ def end_connection(client: Client, connection: LiveConnection) -> None:
     """Ends one connection of the app, by its id.
 
     Raises:
-        Refused, Dropped: As for `Client.request`.
+        XRefused, Dropped: As for `Client.request`.
     """
     client.request("DELETE", CONNECTIONS, json={"uuids": [connection.id]})
 
@@ -214,8 +214,8 @@ def end_connection(client: Client, connection: LiveConnection) -> None:
 def _add(client: Client, rules: tuple[XRule, ...], **parameters: str) -> Allowance:
     try:
         answer = client.add_rules([tweepy.StreamRule(rule.value, rule.tag) for rule in rules], **parameters)
-    except Refused as refused:
-        if refused.refusal.kind is not Kind.INVALID:
+    except XRefused as refused:
+        if refused.refusal.kind is not RefusalKind.INVALID:
             raise
         _judge(_problems(refused.body, granted=False), Allowance(*allowance(refused.headers)))
         raise Dropped(End.UNUSABLE, f"{RULES}: {refused}") from refused
@@ -241,8 +241,8 @@ def _nothing_invalid() -> Iterator[None]:
     """For requests that hold nothing which X could find invalid: where it does all the same, that passes by itself."""
     try:
         yield
-    except Refused as refused:
-        if refused.refusal.kind is Kind.INVALID:
+    except XRefused as refused:
+        if refused.refusal.kind is RefusalKind.INVALID:
             raise Dropped(End.UNUSABLE, f"{RULES}: {refused}") from refused
         raise
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 from collections import deque
 
-from sfm_stream.sources.x.refusals import Kind, Refusal
+from sfm_stream.sources.reconnect import STABLE
+from sfm_stream.sources.x.refusals import Refusal, RefusalKind
 
 NETWORK_STEP, NETWORK_MAX = 0.25, 16.0
 SERVER_FIRST, SERVER_MAX = 5.0, 320.0
@@ -22,8 +23,6 @@ SPEND_CAP_MAX = 86400.0
 """X says when the next billing cycle begins; the cap may be raised before, so it is asked each day."""
 CREDENTIAL_FIRST, CREDENTIAL_MAX = 60.0, 900.0
 CLOSED_FIRST, CLOSED_MAX = 1.0, 20.0
-STEADY = 60.0
-"""A connection that held this many seconds makes the next wait the first of its kind again."""
 WINDOW, CONNECTS = 900.0, 45
 """Fewer connects in 15 minutes than X allows, for others who use the credential now and then."""
 
@@ -42,7 +41,7 @@ class Backoff:
 
     def held(self, seconds: float) -> None:
         """A connection held for so long before it ended."""
-        if seconds >= STEADY:
+        if seconds >= STABLE:
             self._waits.clear()
 
     def after_drop(self, now: float, *, established: bool) -> float:
@@ -57,17 +56,17 @@ class Backoff:
 
     def after_refusal(self, now: float, refusal: Refusal, reset: float) -> float:
         """The wait after X refused a connection; `reset` is in how many seconds it said its limit ends, or 0."""
-        if refusal.kind is Kind.USAGE_CAP:
+        if refusal.kind is RefusalKind.USAGE_CAP:
             wait = CAP_WAIT
-        elif refusal.kind is Kind.CREDITS:
+        elif refusal.kind is RefusalKind.CREDITS:
             wait = CREDITS_WAIT
-        elif refusal.kind is Kind.SPEND_CAP:
+        elif refusal.kind is RefusalKind.SPEND_CAP:
             wait = min(reset, SPEND_CAP_MAX) if reset else CAP_WAIT
-        elif refusal.kind is Kind.CREDENTIAL:
+        elif refusal.kind is RefusalKind.CREDENTIAL:
             wait = self._doubled("credential", CREDENTIAL_FIRST, CREDENTIAL_MAX)
-        elif refusal.kind in (Kind.RATE_LIMIT, Kind.CONNECTIONS):
+        elif refusal.kind in (RefusalKind.RATE_LIMIT, RefusalKind.CONNECTIONS):
             wait = self._doubled("limit", LIMIT_FIRST, LIMIT_MAX)
-            if refusal.kind is Kind.RATE_LIMIT and reset:
+            if refusal.kind is RefusalKind.RATE_LIMIT and reset:
                 # No limit of X lasts longer than its window: what says otherwise is a clock that goes wrong.
                 return max(min(reset, WINDOW) + self._random.uniform(0.5, 3.0), self.until_allowed(now))
         else:

@@ -25,7 +25,7 @@ from requests.auth import AuthBase
 from sfm_stream import __version__
 from sfm_stream.settings.faults import Secret
 from sfm_stream.sources.base import Dropped as Dropped
-from sfm_stream.sources.base import Refused as AnyRefused
+from sfm_stream.sources.base import Refused
 from sfm_stream.sources.x.exchange import ANSWER_LIMIT, SILENCE, Exchange, content
 from sfm_stream.sources.x.exchange import End as End
 from sfm_stream.sources.x.refusals import MONEY, Refusal, refusal
@@ -34,7 +34,7 @@ LINE_LIMIT = 64 << 20
 """A longer line (bytes) is no post, and would fill the memory."""
 
 
-class Refused(AnyRefused):
+class XRefused(Refused):
     """X answered, and did not grant the request; `headers` and `body` are all that it said."""
 
     def __init__(self, refusal: Refusal, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
@@ -104,13 +104,13 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         """Makes a request and returns X's answer, which is a granting one of at most `limit` bytes.
 
         Raises:
-            Refused: X answered otherwise.
+            XRefused: X answered otherwise.
             Dropped: No answer came, or none within the limits.
         """
         url = self._api_url + route
         answer = self._exchange.ask(method, url, auth=self._auth(), limit=limit, params=params, json=json)
         if refused := refusal(answer.status_code, answer.headers, answer.content):
-            raise Refused(refused, answer.headers, answer.content)
+            raise XRefused(refused, answer.headers, answer.content)
         return answer
 
     def finish(self) -> None:
@@ -151,7 +151,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
     def _receive(self, answer: requests.Response) -> None:
         if answer.status_code != 200:
             refused = refusal(answer.status_code, answer.headers, answer.content)
-            raise Refused(refused) if refused else Dropped(End.UNUSABLE, f"HTTP {answer.status_code}")
+            raise XRefused(refused) if refused else Dropped(End.UNUSABLE, f"HTTP {answer.status_code}")
         kind = answer.headers.get("content-type", "")
         if "html" in kind.lower():
             raise Dropped(End.UNUSABLE, f"content type {kind!r} in place of JSON")

@@ -20,14 +20,23 @@ from sfm_stream.record.last_run import LastRun, Outage
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Secret
 from sfm_stream.settings.model import SAMPLE, Credential, Stream
-from sfm_stream.sources.base import Classified, Dropped, Fate, Handlers, LineKind, Position, Replay, Retry
-from sfm_stream.sources.base import Refused as AnyRefused
+from sfm_stream.sources.base import (
+    Classified,
+    Disposition,
+    Dropped,
+    Handlers,
+    LineKind,
+    Position,
+    Refused,
+    Replay,
+    Retry,
+)
 from sfm_stream.sources.x import api, fields
 from sfm_stream.sources.x.accounts import AccountWatch, Sighting
 from sfm_stream.sources.x.backoff import Backoff
-from sfm_stream.sources.x.client import Client, Refused
+from sfm_stream.sources.x.client import Client, XRefused
 from sfm_stream.sources.x.envelope import look
-from sfm_stream.sources.x.refusals import MONEY, Kind, Refusal, seconds_until
+from sfm_stream.sources.x.refusals import MONEY, Refusal, RefusalKind, seconds_until
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
 from sfm_stream.sources.x.slot import Slot
 
@@ -65,7 +74,7 @@ class XFeed:
     ) -> None:
         self.title = "X"
         self.announced: str | None = None
-        self.passed = 0
+        self.unmatched = 0
         self._stream = stream
         self._credential = credential
         self._journal = journal
@@ -93,7 +102,7 @@ class XFeed:
         self._connection = 0
 
     @property
-    def remark(self) -> str:
+    def note(self) -> str:
         """The fields that are left out."""
         return f"without {_listed(self._left_out)}, which X refuses" if self._left_out else ""
 
@@ -136,7 +145,7 @@ class XFeed:
             "credential": self._credential.fingerprint,
         }
 
-    def gap(self) -> dict[str, object]:
+    def gap_fields(self) -> dict[str, object]:
         """What the journal shall say of a gap that ends: what X was asked to recover of it."""
         return {"backfill_minutes": self._minutes}
 
@@ -148,19 +157,19 @@ class XFeed:
         """Is never asked."""
         return None
 
-    def recover(self, line: bytes) -> None:
+    def restore(self, line: bytes) -> None:
         """Has no use for what the last run kept."""
 
-    def take(self, line: bytes) -> tuple[Classified, Fate]:
+    def take(self, line: bytes) -> tuple[Classified, Disposition]:
         """Keeps every post: X matches by itself."""
         found = look(line)
         if post := found.data.id:
             if self._accounts is not None:
                 self._sightings.extend((post, sighting) for sighting in self._accounts.look(line))
-            return Classified(LineKind.POST, post), Fate.KEEP
+            return Classified(LineKind.POST, post), Disposition.KEEP
         if problem := found.disconnect:
             self.announced = problem.detail or problem.title
-        return Classified(LineKind.NOTICE if found.errors else LineKind.OTHER), Fate.MESSAGE
+        return Classified(LineKind.NOTICE if found.errors else LineKind.OTHER), Disposition.MESSAGE
 
     def ended(self) -> None:
         """The connection is no more."""
@@ -172,18 +181,18 @@ class XFeed:
             self._backoff.held(held)
         return self._backoff.after_drop(time.monotonic(), established=held is not None)
 
-    def after_refusal(self, refused: AnyRefused) -> Retry:
+    def after_refusal(self, refused: Refused) -> Retry:
         """What each kind of refusal asks for."""
-        assert isinstance(refused, Refused)  # noqa: S101 - nothing else comes of a client of X
+        assert isinstance(refused, XRefused)  # noqa: S101 - nothing else comes of a client of X
         refusal = refused.refusal
         kind = refusal.kind
-        if kind is Kind.CREDENTIAL:
+        if kind is RefusalKind.CREDENTIAL:
             return self._after_wrong_credential(refusal)
-        if kind is Kind.INVALID:
+        if kind is RefusalKind.INVALID:
             return self._after_invalid(refusal)
-        if kind is Kind.NO_RULES and self._rules is not None:
+        if kind is RefusalKind.NO_RULES and self._rules is not None:
             self._rules.doubt()
-        if kind is Kind.CONNECTIONS:
+        if kind is RefusalKind.CONNECTIONS:
             return self._after_slot_taken(refusal)
         wait = self._backoff.after_refusal(time.monotonic(), refusal, seconds_until(refusal.reset))
         return Retry(wait, str(refusal), str(kind) if kind in MONEY else "waiting")
@@ -202,7 +211,7 @@ class XFeed:
             log.warning("%s", sighting)
             self._journal.write("account", post=post, **msgspec.structs.asdict(sighting))
 
-    def show(self, live: Status) -> None:
+    def fill_status(self, live: Status) -> None:
         """The rules that are wanted and those at X, and accounts that lost their names."""
         live.account = self._sighting
         if self._rules is not None:
@@ -226,7 +235,7 @@ class XFeed:
             try:
                 if self._slot.identify(self._requests()):
                     return
-            except (AnyRefused, Dropped, StorageError) as error:
+            except (Refused, Dropped, StorageError) as error:
                 log.info("X did not say which connection is ours: %s", error)
 
     def _after_wrong_credential(self, refusal: Refusal) -> Retry:
@@ -266,7 +275,7 @@ class XFeed:
     def _after_slot_taken(self, refusal: Refusal) -> Retry:
         try:
             holder = self._slot.release(self._requests())
-        except (AnyRefused, Dropped) as error:
+        except (Refused, Dropped) as error:
             holder = f"the slot is taken; X did not say by whom: {error}"
         if holder is None:
             return Retry(RELEASED_WAIT, "own dead connection ended")

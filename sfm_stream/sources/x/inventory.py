@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, DeclaredStream, Given
+from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, DeclaredStream, HostDefaults
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import API_URL, SAMPLE, Credential, Degrees, Fields, Positive, Rule, Stream
 from sfm_stream.sources.x.checks import stream_warnings
@@ -64,7 +64,7 @@ class _Inventory:
                 fix="move these into a rule with a name of its own",
             )
 
-    def stream(self, declared: Filter, given: Given) -> Stream:
+    def stream(self, declared: Filter, defaults: HostDefaults) -> Stream:
         """See `sfm_stream.sources.base.Inventory`."""
         rules = declared.rules
         if _has_own_rule(declared):
@@ -76,18 +76,18 @@ class _Inventory:
                 query=declared.query,
             )
             rules = (main, *rules)
-        return _stream(declared, given, kind="filterstream", name=declared.name, rules=rules)
+        return _stream(declared, defaults, kind="filterstream", name=declared.name, rules=rules)
 
-    def others(self, given: Given) -> Iterator[tuple[str, Stream]]:
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, Stream]]:
         """See `sfm_stream.sources.base.Inventory`: the sample stream."""
-        if given.own.streamsample is not None:
-            yield "sfm_streamsample", _stream(given.own.streamsample, given, kind=SAMPLE, name=SAMPLE)
+        if defaults.own.streamsample is not None:
+            yield "sfm_streamsample", _stream(defaults.own.streamsample, defaults, kind=SAMPLE, name=SAMPLE)
 
     def warnings(self, stream: Stream, where: str) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Inventory`."""
         return stream_warnings(stream, where)
 
-    def refusals(self, stream: Stream, secret: Credential) -> list[str]:
+    def service_refusals(self, stream: Stream, secret: Credential) -> list[str]:
         """See `sfm_stream.sources.base.Inventory`."""
         from sfm_stream.sources.x.rule_check import refusals
 
@@ -98,18 +98,18 @@ def _has_own_rule(declared: Filter) -> bool:
     return bool(declared.track or declared.follow or declared.locations) or declared.query is not None
 
 
-def _stream(declared: Filter | Sample, given: Given, **own: Any) -> Stream:  # noqa: ANN401 - keys of Stream
-    allowed = given.credentials.get(declared.credential) or DeclaredCredential()
+def _stream(declared: Filter | Sample, defaults: HostDefaults, **own: Any) -> Stream:  # noqa: ANN401 - keys of Stream
+    allowed = defaults.credentials.get(declared.credential) or DeclaredCredential()
     return Stream(
         **own,
-        **given.common(declared),
+        **defaults.common(declared),
         credential=declared.credential,
-        fields=declared.fields or given.own.fields,
-        api_url=given.own.api_url,
+        fields=declared.fields or defaults.own.fields,
+        api_url=defaults.own.api_url,
         budget=allowed.budget,
         backfill_minutes=allowed.backfill_minutes,
-        rule_length=given.own.rule_length,
-        rule_count=given.own.rule_count,
+        rule_length=defaults.own.rule_length,
+        rule_count=defaults.own.rule_count,
     )
 
 

@@ -19,7 +19,7 @@ DETAIL = 300
 """X's own words are kept up to this many characters."""
 
 
-class Kind(StrEnum):
+class RefusalKind(StrEnum):
     """Kinds of refusal, by what can be done about them."""
 
     CREDENTIAL = "credential refused"
@@ -34,24 +34,24 @@ class Kind(StrEnum):
     SERVER = "server error"
 
 
-MONEY = frozenset({Kind.USAGE_CAP, Kind.CREDITS, Kind.SPEND_CAP})
+MONEY = frozenset({RefusalKind.USAGE_CAP, RefusalKind.CREDITS, RefusalKind.SPEND_CAP})
 """Somebody must pay, or a month must end: neither a wrong credential nor a fault of the network."""
 
 _NAMES = {
-    "usagecapexceeded": Kind.USAGE_CAP,
-    "usage-capped": Kind.USAGE_CAP,
-    "creditsdepleted": Kind.CREDITS,
-    "credits": Kind.CREDITS,
-    "spendcapreached": Kind.SPEND_CAP,
-    "spend-cap-reached": Kind.SPEND_CAP,
+    "usagecapexceeded": RefusalKind.USAGE_CAP,
+    "usage-capped": RefusalKind.USAGE_CAP,
+    "creditsdepleted": RefusalKind.CREDITS,
+    "credits": RefusalKind.CREDITS,
+    "spendcapreached": RefusalKind.SPEND_CAP,
+    "spend-cap-reached": RefusalKind.SPEND_CAP,
 }
 """Titles, and the last parts of types, that mean something whatever the status is."""
 _STATUSES = {
-    400: Kind.INVALID,
-    401: Kind.CREDENTIAL,
-    402: Kind.CREDITS,
-    403: Kind.CREDENTIAL,
-    422: Kind.INVALID,
+    400: RefusalKind.INVALID,
+    401: RefusalKind.CREDENTIAL,
+    402: RefusalKind.CREDITS,
+    403: RefusalKind.CREDENTIAL,
+    422: RefusalKind.INVALID,
 }
 """What a status means where X's own words do not say more."""
 _CONNECTIONS = frozenset({"toomanyconnections", "connectionexception", "streaming-connection"})
@@ -70,7 +70,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         parameters: The parameters that X does not take, and of each the values.
     """
 
-    kind: Kind
+    kind: RefusalKind
     status: int
     detail: str
     reset: datetime | None = None
@@ -122,7 +122,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal | N
         status=status,
         detail=words[:DETAIL].strip() or "no reason given",
         reset=_reset(kind, headers, problem),
-        parameters=_parameters(problem) if problem and kind is Kind.INVALID else {},
+        parameters=_parameters(problem) if problem and kind is RefusalKind.INVALID else {},
     )
 
 
@@ -155,20 +155,20 @@ def _problem(raw: object) -> _Problem:
     )
 
 
-def _kind(status: int, problem: _Problem | None) -> Kind:
+def _kind(status: int, problem: _Problem | None) -> RefusalKind:
     names = {name for each in problem.all() for name in each.names()} if problem else set()
     for name in names & _NAMES.keys():
         return _NAMES[name]
     if status == 409:
-        return Kind.NO_RULES
+        return RefusalKind.NO_RULES
     if status in (420, 429):
-        return Kind.CONNECTIONS if names & _CONNECTIONS else Kind.RATE_LIMIT
+        return RefusalKind.CONNECTIONS if names & _CONNECTIONS else RefusalKind.RATE_LIMIT
     if status in _STATUSES:
-        return _STATUSES[status] if problem is not None else Kind.FOREIGN
-    return Kind.SERVER  # among them what no page of X mentions: it may pass
+        return _STATUSES[status] if problem is not None else RefusalKind.FOREIGN
+    return RefusalKind.SERVER  # among them what no page of X mentions: it may pass
 
 
-def _reset(kind: Kind, headers: Mapping[str, str], problem: _Problem | None) -> datetime | None:
+def _reset(kind: RefusalKind, headers: Mapping[str, str], problem: _Problem | None) -> datetime | None:
     if kind in MONEY:
         dates = [each.reset_date for each in problem.all() if each.reset_date] if problem else []
         return _date(dates[0]) if dates else None

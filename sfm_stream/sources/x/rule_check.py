@@ -5,7 +5,7 @@ from __future__ import annotations
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.model import Credential, Stream
 from sfm_stream.sources.x import api
-from sfm_stream.sources.x.client import Client, Dropped, Refused
+from sfm_stream.sources.x.client import Client, Dropped, XRefused
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
 
 
@@ -15,7 +15,7 @@ def check_rules(stream: Stream, credential: Credential) -> int:
     Raises:
         RulesRefusedError: X would refuse rules: a line for each, in its own words; or the app has no room for any to
             be judged.
-        Refused, Dropped: X could not be asked.
+        XRefused, Dropped: X could not be asked.
     """
     rules = compile_rules(stream)
     client = Client(api.bearer_token(credential, stream.api_url), stream.api_url)
@@ -36,7 +36,7 @@ def refusals(stream: Stream, credential: Credential) -> list[str]:
         check_rules(stream, credential)
     except RulesRefusedError as error:
         return str(error).splitlines()
-    except (Refused, Dropped) as error:
+    except (XRefused, Dropped) as error:
         return [f"X did not judge the rules: {error}; see to it, or deploy without sfm_check_rules"]
     return []
 

@@ -21,10 +21,11 @@ from sfm_stream import clock
 from sfm_stream.errors import RulesRefusedError, StorageError
 from sfm_stream.record.journal import Record
 from sfm_stream.settings.model import Stream
+from sfm_stream.sources.reconnect import STABLE
 from sfm_stream.sources.x import api
-from sfm_stream.sources.x.backoff import STEADY, Backoff
-from sfm_stream.sources.x.client import Client, Dropped, End, Refused
-from sfm_stream.sources.x.refusals import Kind, Refusal, seconds_until
+from sfm_stream.sources.x.backoff import Backoff
+from sfm_stream.sources.x.client import Client, Dropped, End, XRefused
+from sfm_stream.sources.x.refusals import Refusal, RefusalKind, seconds_until
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
 from sfm_stream.sources.x.rules.packing import digest, wanted_rules
 from sfm_stream.sources.x.rules.reconcile import BATCH, Add, Changes, Delete, LiveRule, lost, own_and_foreign, plan
@@ -118,14 +119,14 @@ class RuleKeeper:
         they match: the watch goes on with it.
 
         Raises:
-            RulesRefusedError, Refused, Dropped: As for `reconcile`, where X holds no rule of this filter.
+            RulesRefusedError, XRefused, Dropped: As for `reconcile`, where X holds no rule of this filter.
         """
         if self.settled or (self._held and time.monotonic() < self._due):
             return
         try:
             self.reconcile(by)
-        except (RulesRefusedError, Refused, Dropped) as error:
-            wrong = isinstance(error, Refused) and error.refusal.kind is Kind.CREDENTIAL
+        except (RulesRefusedError, XRefused, Dropped) as error:
+            wrong = isinstance(error, XRefused) and error.refusal.kind is RefusalKind.CREDENTIAL
             if wrong or not self._held:
                 raise
             self._after_failure(error)
@@ -156,7 +157,7 @@ class RuleKeeper:
         Raises:
             RulesRefusedError: X does not take a rule, or not so many. What it held before is as it was, unless the
                 state says that rules are missing.
-            Refused, Dropped: X could not be asked.
+            XRefused, Dropped: X could not be asked.
         """
         with self._lock:
             stream = self._stream
@@ -167,7 +168,7 @@ class RuleKeeper:
                 self._now(fault=str(error) or repr(error))
                 raise
             self._told = ""
-            self._backoff.held(STEADY)
+            self._backoff.held(STABLE)
             self._now(fault="")
             self.settled = stream is self._stream
 
@@ -187,8 +188,8 @@ class RuleKeeper:
         except RulesRefusedError:
             self._put_back(client, stream)
             raise
-        except (Refused, Dropped):
-            with contextlib.suppress(Refused, Dropped):
+        except (XRefused, Dropped):
+            with contextlib.suppress(XRefused, Dropped):
                 self._look(client, stream)  # what was broken off has left something else than was there before
             raise
         if changes.steps:
@@ -242,12 +243,12 @@ class RuleKeeper:
         """Asks how many rules the app may hold; whether that is fewer than thought, and yet enough for the change.
 
         Raises:
-            Refused, Dropped: X does not say just now.
+            XRefused, Dropped: X does not say just now.
         """
         try:
             cap = api.rule_cap(client)
-        except Refused as refused:
-            if refused.refusal.kind in (Kind.RATE_LIMIT, Kind.SERVER) and refused.refusal.status != 404:
+        except XRefused as refused:
+            if refused.refusal.kind in (RefusalKind.RATE_LIMIT, RefusalKind.SERVER) and refused.refusal.status != 404:
                 raise
             return False
         after = changes.held - len(changes.deleted) + len(changes.added)
@@ -260,7 +261,7 @@ class RuleKeeper:
         """Makes the rules what X last held of this filter as a whole.
 
         Raises:
-            RulesRefusedError, Refused, Dropped: They are not put back yet.
+            RulesRefusedError, XRefused, Dropped: They are not put back yet.
         """
         if self._accepted is None:
             return
@@ -282,12 +283,12 @@ class RuleKeeper:
             self._due = now + CHECK
             self._tell_refusal(str(error))
             return
-        if isinstance(error, Refused):
+        if isinstance(error, XRefused):
             wait = self._backoff.after_refusal(now, error.refusal, seconds_until(error.refusal.reset))
         else:
             wait = self._backoff.after_drop(now, established=False)
         self._due = now + wait
-        what = str(error) if isinstance(error, Refused | Dropped) else f"a fault of the program: {error!r}"
+        what = str(error) if isinstance(error, XRefused | Dropped) else f"a fault of the program: {error!r}"
         log.warning("rules not checked: %s; trying again in %.0f s", what, wait)
         log.debug("rules not checked", exc_info=error)
 
@@ -345,12 +346,12 @@ def _see_that_it_can_be_followed(step: Delete, granted: api.Allowance) -> None:
     """Deletes nothing where X would not grant the adding after it, and the putting back, before its limit ends.
 
     Raises:
-        Refused: As X would.
+        XRefused: As X would.
     """
     requests = -(-len(step.rules) // BATCH) * 2 + 1
     if granted.remaining is not None and granted.remaining < requests and seconds_until(granted.reset):
         detail = f"{granted.remaining} more changes of rules granted; the change needs {requests}"
-        raise Refused(Refusal(kind=Kind.RATE_LIMIT, status=429, detail=detail, reset=granted.reset))
+        raise XRefused(Refusal(kind=RefusalKind.RATE_LIMIT, status=429, detail=detail, reset=granted.reset))
 
 
 def _values(rules: tuple[LiveRule, ...]) -> tuple[XRule, ...]:

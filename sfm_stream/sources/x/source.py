@@ -55,11 +55,11 @@ class _X:
 
     charges_lookups = True
 
-    def named(self, stream: Stream) -> list[str]:
+    def account_names(self, stream: Stream) -> list[str]:
         """See `sfm_stream.sources.base.Source`."""
         return accounts.names(stream.rules)
 
-    def look_up(
+    def look_up_accounts(
         self, stream: Stream, credential: Credential, names: Sequence[str]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """See `sfm_stream.sources.base.Source`."""
@@ -69,21 +69,21 @@ class _X:
 
         return find_ids(Client(bearer_token(credential, stream.api_url), stream.api_url), names)
 
-    def judge(self, stream: Stream, credential: Credential) -> str:
+    def check_rules(self, stream: Stream, credential: Credential) -> str:
         """See `sfm_stream.sources.base.Source`: X's ``dry_run``."""
-        from sfm_stream.sources.x.client import Refused
-        from sfm_stream.sources.x.refusals import Kind
+        from sfm_stream.sources.x.client import XRefused
+        from sfm_stream.sources.x.refusals import RefusalKind
         from sfm_stream.sources.x.rule_check import check_rules
 
         try:
             return str(check_rules(stream, credential))
-        except Refused as error:
-            kind = CredentialError if error.refusal.kind is Kind.CREDENTIAL else SfmError
+        except XRefused as error:
+            kind = CredentialError if error.refusal.kind is RefusalKind.CREDENTIAL else SfmError
             raise kind(f"X did not judge the rules: {error}") from error
         except Dropped as error:
             raise SfmError(f"X could not be asked: {error}") from error
 
-    def standing(self, stream: Stream, live: Status, now: datetime) -> str:
+    def in_force_fault(self, stream: Stream, live: Status, now: datetime) -> str:
         """See `sfm_stream.sources.base.Source`: the rules at X."""
         if stream.kind == SAMPLE:
             return ""
@@ -99,17 +99,17 @@ class _X:
         age = (now - live.rules_checked).total_seconds()
         return f"its rules at X were last seen {duration(age)} ago{why}" if age > RULES_SEEN else ""
 
-    def try_out(self, stream: Stream, posts: Iterable[bytes]) -> str:
+    def test_rules(self, stream: Stream, posts: Iterable[bytes]) -> str:
         """See `sfm_stream.sources.base.Source`."""
         from sfm_stream.sources.x.rules.trial import report, trial
 
         return report(trial(self.rules(stream), posts))
 
-    def fixed(self, stream: Stream) -> Stream:
+    def without_live_settings(self, stream: Stream) -> Stream:
         """See `sfm_stream.sources.base.Source`: all but the rules."""
         return msgspec.structs.replace(stream, rules=(), accounts={})
 
-    def resolved(self, stream: Stream) -> Stream:
+    def with_account_ids(self, stream: Stream) -> Stream:
         """See `sfm_stream.sources.base.Source`."""
         return by_id(stream)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.simulator.words import FIRST_NAMES, LANGUAGES, LAST_NAMES, PLACES
+from sfm_stream.simulator.vocabulary import FIRST_NAMES, LANGUAGES, LAST_NAMES, PLACES
 
 _ACCOUNTS = 400
 _MIX = (

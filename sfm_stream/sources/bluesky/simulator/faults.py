@@ -35,7 +35,7 @@ import msgspec
 from sfm_stream.errors import ConfigError
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
     """A step of a plan."""
 
     times: int = 1
@@ -43,11 +43,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_un
     before_upgrade: ClassVar[bool] = False
 
 
-class Pass(Fault, tag="pass", frozen=True):
+class Pass(Step, tag="pass", frozen=True):
     """See the module's docstring; so for all of these."""
 
 
-class Refuse(Fault, tag="refuse", frozen=True):
+class Refuse(Step, tag="refuse", frozen=True):
     """An answer in place of the upgrade."""
 
     status: int
@@ -57,80 +57,80 @@ class Refuse(Fault, tag="refuse", frozen=True):
     before_upgrade: ClassVar[bool] = True
 
 
-class Page(Fault, tag="page", frozen=True):
+class Page(Step, tag="page", frozen=True):
     """A page of somebody else's."""
 
     body: str = "<html><body>Blocked by policy</body></html>"
     before_upgrade: ClassVar[bool] = True
 
 
-class Drop(Fault, tag="drop", frozen=True):
+class Drop(Step, tag="drop", frozen=True):
     """No answer."""
 
     before_upgrade: ClassVar[bool] = True
 
 
-class Close(Fault, tag="close", frozen=True):
+class Close(Step, tag="close", frozen=True):
     """A close frame."""
 
     code: int = 1000
     reason: str = ""
 
 
-class Error(Fault, tag="error", frozen=True):
+class Error(Step, tag="error", frozen=True):
     """Last words."""
 
     error: str = "ConsumerTooSlow"
     message: str = "consumer fell too far behind"
 
 
-class Reset(Fault, tag="reset", frozen=True):
+class Reset(Step, tag="reset", frozen=True):
     """A reset."""
 
 
-class Cut(Fault, tag="cut", frozen=True):
+class Cut(Step, tag="cut", frozen=True):
     """Half a frame."""
 
 
-class Stall(Fault, tag="stall", frozen=True):
+class Stall(Step, tag="stall", frozen=True):
     """A dead host."""
 
     seconds: float = 3600.0
 
 
-class Quiet(Fault, tag="quiet", frozen=True):
+class Quiet(Step, tag="quiet", frozen=True):
     """Nothing happens."""
 
     seconds: float = 5.0
 
 
-class Repeat(Fault, tag="repeat", frozen=True):
+class Repeat(Step, tag="repeat", frozen=True):
     """Events twice."""
 
     events: int = 5
 
 
-class Inject(Fault, tag="inject", frozen=True):
+class Inject(Step, tag="inject", frozen=True):
     """No event."""
 
     text: str
     binary: bool = False
 
 
-AnyFault = Pass | Refuse | Page | Drop | Close | Error | Reset | Cut | Stall | Quiet | Repeat | Inject
+AnyStep = Pass | Refuse | Page | Drop | Close | Error | Reset | Cut | Stall | Quiet | Repeat | Inject
 
 
 class _Plan(msgspec.Struct, forbid_unknown_fields=True):
-    steps: list[AnyFault]
+    steps: list[AnyStep]
 
 
 class Plan:
     """Steps in order, used up as connections come."""
 
-    def __init__(self, steps: list[AnyFault]) -> None:
+    def __init__(self, steps: list[AnyStep]) -> None:
         self.steps = steps
 
-    def take(self) -> AnyFault:
+    def take(self) -> AnyStep:
         """What is to go wrong with this connection."""
         if not self.steps:
             return Pass()
@@ -142,7 +142,7 @@ class Plan:
         return step
 
 
-def read_plan(text: bytes, where: str) -> list[AnyFault]:
+def read_plan(text: bytes, where: str) -> list[AnyStep]:
     """The steps of a plan written as JSON.
 
     Raises:

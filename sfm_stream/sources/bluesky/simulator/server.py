@@ -57,7 +57,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class Jetstream:
     """One simulated host."""
 
-    def __init__(self, options: Options, ledger: Ledger, steps: list[faults.AnyFault]) -> None:
+    def __init__(self, options: Options, ledger: Ledger, steps: list[faults.AnyStep]) -> None:
         self.plan = faults.Plan(steps)
         self.options = options
         self.ledger = ledger
@@ -144,7 +144,7 @@ class Jetstream:
         self,
         request: web.Request,
         wire: int,
-        selection: wires.Selection,
+        selection: wires.Subscription,
         number: int,
         *,
         notice: bytes = b"",
@@ -182,7 +182,7 @@ class Jetstream:
             self.ledger.note("close", connection=name, reason=reason, events=connection.sent)
         return answer
 
-    def _refuse(self, request: web.Request, fault: faults.Fault) -> web.Response:
+    def _refuse(self, request: web.Request, fault: faults.Step) -> web.Response:
         match fault:
             case faults.Refuse(status=status, error=error, message=message, headers=headers):
                 self.ledger.note("answer", status=status)
@@ -221,8 +221,8 @@ class _Connection:
         host: Jetstream,
         name: str,
         wire: int,
-        selection: wires.Selection,
-        fault: faults.Fault,
+        selection: wires.Subscription,
+        fault: faults.Step,
     ) -> None:
         self.sent = 0
         self.selected = asyncio.Event()

@@ -22,7 +22,7 @@ class BadRequestError(ValueError):
     """A parameter that Jetstream refuses."""
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asked for; an empty part selects all."""
 
     collections: frozenset[str] = frozenset()
@@ -42,7 +42,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         return collection in self.collections or collection.startswith(self.prefixes)
 
 
-def select(collections: Iterable[str], dids: Iterable[str], kinds: Iterable[str] = ()) -> Selection:
+def select(collections: Iterable[str], dids: Iterable[str], kinds: Iterable[str] = ()) -> Subscription:
     """The selection of a request.
 
     Raises:
@@ -61,7 +61,7 @@ def select(collections: Iterable[str], dids: Iterable[str], kinds: Iterable[str]
             raise BadRequestError(f"invalid DID: {did}")
     if unknown := kinds - KINDS:
         raise BadRequestError(f"unknown kinds: {', '.join(sorted(unknown))}")
-    return Selection(
+    return Subscription(
         collections=frozenset(each for each in collections if not each.endswith(".*")),
         prefixes=tuple(each.removesuffix("*") for each in collections if each.endswith(".*")),
         dids=frozenset(dids),

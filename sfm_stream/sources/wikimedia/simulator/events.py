@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.simulator.words import FIRST_NAMES, LANGUAGES, PLACES
+from sfm_stream.simulator.vocabulary import FIRST_NAMES, LANGUAGES, PLACES
 
 TOPIC = "eqiad.mediawiki.recentchange"
 CANARY_EVERY = 100

@@ -10,8 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from sfm_stream.matching.expression import QueryError, Term, cut, terms
-from sfm_stream.matching.letters import (
+from sfm_stream.matching.characters import (
     HASH_SIGNS,
     LOST,
     QUOTES,
@@ -23,7 +22,8 @@ from sfm_stream.matching.letters import (
     is_searchable,
     is_word,
 )
-from sfm_stream.matching.words import tokens
+from sfm_stream.matching.expression import QueryError, Term, cut, terms
+from sfm_stream.matching.tokens import tokenize
 from sfm_stream.settings.faults import Fault, nearest, show
 from sfm_stream.settings.model import Rule
 from sfm_stream.sources.x.rules.compiler import alternatives, quote, readable
@@ -177,7 +177,7 @@ def _in_word(word: str) -> Iterator[tuple[str, str]]:
 
 def _sought(word: str) -> str:
     """What X looks for, of a word with signs in it."""
-    seen = tokens(word)
+    seen = tokenize(word)
     return cut(seen[0]) if len(seen) == 1 else f"{cut(' '.join(seen))}, one after the other"
 
 

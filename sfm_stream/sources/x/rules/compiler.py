@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sfm_stream.matching.letters import QUOTES, is_hashtag, is_pictographs, is_searchable, is_word, visible
+from sfm_stream.matching.characters import QUOTES, is_hashtag, is_pictographs, is_searchable, is_word, visible
 from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.rules.operators import degrees
 

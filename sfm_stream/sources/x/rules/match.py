@@ -16,12 +16,12 @@ import math
 import zlib
 from collections.abc import Callable, Iterable
 
+from sfm_stream.matching.characters import fold
 from sfm_stream.matching.expression import And, Not, Or, Query, Term, terms
-from sfm_stream.matching.letters import fold
-from sfm_stream.matching.words import SEAM, tokens
+from sfm_stream.matching.tokens import SEAM, tokenize
 from sfm_stream.sources.x.rules.post_view import Json, Post, either
 
-Test = Callable[[Post], bool]
+PostPredicate = Callable[[Post], bool]
 """A rule made ready: whether a post matches it."""
 
 _EARTH_MILES = 3958.8
@@ -32,7 +32,7 @@ def matches(query: Query, envelope: Json) -> bool:
     return compile_query(query)(Post(envelope))
 
 
-def compile_query(query: Query) -> Test:
+def compile_query(query: Query) -> PostPredicate:
     """Prepares a rule for many posts."""
     match query:
         case Term():
@@ -60,8 +60,8 @@ def unanswerable(query: Query) -> list[str]:
     )
 
 
-def _phrase(term: Term) -> Test:
-    words = tokens(term.value)
+def _phrase(term: Term) -> PostPredicate:
+    words = tokenize(term.value)
     if len(words) == 1:
         word = words[0]
         return lambda post: word in post.word_set
@@ -69,8 +69,8 @@ def _phrase(term: Term) -> Test:
     return lambda post: bool(words) and phrase in post.running
 
 
-def _near(term: Term) -> Test:
-    words, distance = tokens(term.value), int(term.numbers[0])
+def _near(term: Term) -> PostPredicate:
+    words, distance = tokenize(term.value), int(term.numbers[0])
 
     def test(post: Post) -> bool:
         places = [[index for index, each in enumerate(post.words) if each == word] for word in words]
@@ -84,42 +84,42 @@ def _near(term: Term) -> Test:
     return test
 
 
-def _tag(name: str) -> Callable[[Term], Test]:
-    def prepare(term: Term) -> Test:
+def _tag(name: str) -> Callable[[Term], PostPredicate]:
+    def prepare(term: Term) -> PostPredicate:
         wanted = fold(term.value)
         return lambda post: wanted in getattr(post, name)
 
     return prepare
 
 
-def _field(name: str) -> Callable[[Term], Test]:
+def _field(name: str) -> Callable[[Term], PostPredicate]:
     return lambda term: lambda post: post.data.get(name) == term.value
 
 
-def _reference(kind: str) -> Callable[[Term], Test]:
+def _reference(kind: str) -> Callable[[Term], PostPredicate]:
     return lambda term: lambda post: post.references.get(kind) == term.value
 
 
 def _within(words: list[str], text: str) -> bool:
-    return bool(words) and f" {' '.join(words)} " in f" {' '.join(tokens(text))} "
+    return bool(words) and f" {' '.join(words)} " in f" {' '.join(tokenize(text))} "
 
 
-def _in_texts(texts: Callable[[Post], Iterable[str]]) -> Callable[[Term], Test]:
+def _in_texts(texts: Callable[[Post], Iterable[str]]) -> Callable[[Term], PostPredicate]:
     """The value's words, one after the other, in any of some texts about the post."""
 
-    def prepare(term: Term) -> Test:
-        words = tokens(term.value)
+    def prepare(term: Term) -> PostPredicate:
+        words = tokenize(term.value)
         return lambda post: any(_within(words, text) for text in texts(post))
 
     return prepare
 
 
-def _profile(name: str) -> Callable[[Term], Test]:
+def _profile(name: str) -> Callable[[Term], PostPredicate]:
     return _in_texts(lambda post: [post.author.get(name) or ""])
 
 
-def _count(name: str) -> Callable[[Term], Test]:
-    def prepare(term: Term) -> Test:
+def _count(name: str) -> Callable[[Term], PostPredicate]:
+    def prepare(term: Term) -> PostPredicate:
         least, most = term.numbers
         return lambda post: (
             "public_metrics" in post.author
@@ -129,34 +129,34 @@ def _count(name: str) -> Callable[[Term], Test]:
     return prepare
 
 
-def _metric(name: str) -> Callable[[Term], Test]:
+def _metric(name: str) -> Callable[[Term], PostPredicate]:
     return lambda term: lambda post: ((post.data.get("public_metrics") or {}).get(name) or 0) >= term.numbers[0]
 
 
-def _language(term: Term) -> Test:
+def _language(term: Term) -> PostPredicate:
     """Posts in Chinese come as zh, whichever of the two was asked for."""
     wanted = "zh" if term.value in {"zh-CN", "zh-TW"} else term.value
     return lambda post: post.data.get("lang") in {wanted, term.value}
 
 
-def _context(term: Term) -> Test:
+def _context(term: Term) -> PostPredicate:
     domain, _, entity = term.value.partition(".")
     return lambda post: any(domain in {"*", each[0]} and entity in {"*", each[1]} for each in post.contexts)
 
 
-def _entity(term: Term) -> Test:
-    wanted = tokens(term.value)
+def _entity(term: Term) -> PostPredicate:
+    wanted = tokenize(term.value)
 
     def test(post: Post) -> bool:
         names = [each.get("normalized_text") for each in post.entities("annotations")]
         names += [(each.get("entity") or {}).get("name") for each in post.data.get("context_annotations") or () if each]
-        return any(tokens(name) == wanted for name in names if name)
+        return any(tokenize(name) == wanted for name in names if name)
 
     return test
 
 
-def _place(term: Term) -> Test:
-    words = tokens(term.value)
+def _place(term: Term) -> PostPredicate:
+    words = tokenize(term.value)
     return lambda post: (
         post.place.get("id") == term.value
         or _within(words, post.place.get("full_name") or "")
@@ -164,11 +164,11 @@ def _place(term: Term) -> Test:
     )
 
 
-def _country(term: Term) -> Test:
+def _country(term: Term) -> PostPredicate:
     return lambda post: (post.place.get("country_code") or "").upper() == term.value.upper()
 
 
-def _bounding_box(term: Term) -> Test:
+def _bounding_box(term: Term) -> PostPredicate:
     """A point lies in the box; a place lies in it as a whole."""
     west, south, east, north = term.numbers
 
@@ -179,7 +179,7 @@ def _bounding_box(term: Term) -> Test:
     return test
 
 
-def _point_radius(term: Term) -> Test:
+def _point_radius(term: Term) -> PostPredicate:
     longitude, latitude, miles = term.numbers
 
     def test(post: Post) -> bool:
@@ -199,7 +199,7 @@ def _miles(longitude: float, latitude: float, other_longitude: float, other_lati
     return 2 * _EARTH_MILES * math.asin(math.sqrt(min(1.0, half)))
 
 
-def _sample(term: Term) -> Test:
+def _sample(term: Term) -> PostPredicate:
     """The same posts for the same percentage, and more of them for a higher one."""
     percent = term.numbers[0]
     return lambda post: zlib.crc32(str(post.data.get("id", "")).encode()) % 100 < percent
@@ -209,7 +209,7 @@ def _no(_: Post) -> bool:
     return False
 
 
-_HAS: dict[str, Test] = {
+_HAS: dict[str, PostPredicate] = {
     "cashtags": lambda post: bool(post.cashtags),
     "geo": lambda post: bool(post.data.get("geo")),
     "hashtags": lambda post: bool(post.hashtags),
@@ -220,7 +220,7 @@ _HAS: dict[str, Test] = {
     "video_link": lambda post: "video" in post.media,
     "videos": lambda post: "video" in post.media,
 }
-_IS: dict[str, Test] = {
+_IS: dict[str, PostPredicate] = {
     "nullcast": _no,
     "quote": lambda post: "quoted" in post.references,
     "reply": lambda post: "replied_to" in post.references or "in_reply_to_user_id" in post.data,
@@ -232,15 +232,15 @@ _IS: dict[str, Test] = {
 _KINDS = {"has": _HAS, "is": _IS}
 
 
-def _never(_: Term) -> Test:
+def _never(_: Term) -> PostPredicate:
     return _no
 
 
-def _kind(term: Term) -> Test:
+def _kind(term: Term) -> PostPredicate:
     return _KINDS[term.operator].get(term.value, _no)
 
 
-_TESTS: dict[str, Callable[[Term], Test]] = {
+_TESTS: dict[str, Callable[[Term], PostPredicate]] = {
     "word": _phrase,
     "phrase": _phrase,
     "near": _near,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-from sfm_stream.matching.letters import AT_SIGNS, fold, hashtags
-from sfm_stream.matching.words import SEAM, tokens
+from sfm_stream.matching.characters import AT_SIGNS, fold, hashtags
+from sfm_stream.matching.tokens import SEAM, tokenize
 
 Json = dict[str, Any]
 Box = tuple[float, float, float, float]
@@ -98,10 +98,10 @@ class Post:
         """The words of all texts; between two texts stands a seam that no phrase crosses."""
         found: list[str] = []
         for text in self.texts:
-            found += tokens(text.get("text") or "")
+            found += tokenize(text.get("text") or "")
             found.append(SEAM)
         for url in self.entities("urls"):
-            found += tokens(url.get("unwound_url") or url.get("expanded_url") or "")
+            found += tokenize(url.get("unwound_url") or url.get("expanded_url") or "")
             found.append(SEAM)
         return found
 

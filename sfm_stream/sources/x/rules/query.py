@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
+from sfm_stream.matching.characters import AT_SIGNS, HASH_SIGNS, QUOTES, is_hashtag, is_searchable
 from sfm_stream.matching.expression import And, Not, Or, Query, QueryError, Term, cut, structure, terms
-from sfm_stream.matching.letters import AT_SIGNS, HASH_SIGNS, QUOTES, is_hashtag, is_searchable
 from sfm_stream.sources.x.rules.operators import read_value
 
 __all__ = ["And", "Not", "Or", "Query", "QueryError", "Term", "parse", "terms"]
@@ -30,7 +30,7 @@ def parse(text: str) -> Query:
     Raises:
         QueryError: X would refuse it: of any text, this is the only error.
     """
-    query = structure(text, _Language())
+    query = structure(text, _TermReader())
     if not _stands_alone(query):
         raise QueryError(
             "has:, is:, lang:, sample:, embedding_threshold: and what is negated cannot stand alone: "
@@ -117,8 +117,8 @@ def _tag(run: str) -> Term:
     return Term(kind, run[1:])
 
 
-class _Language:
-    """See `sfm_stream.matching.expression.Language`."""
+class _TermReader:
+    """See `sfm_stream.matching.expression.TermReader`."""
 
     def phrase(self, text: str, position: int) -> tuple[Term, int]:
         """A phrase, or words near each other."""

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from sfm_stream.compression.content import Content
+from sfm_stream.matching.characters import LOST
 from sfm_stream.matching.expression import Query, cut, terms
-from sfm_stream.matching.letters import LOST
-from sfm_stream.matching.words import is_unspaced, tokens
+from sfm_stream.matching.tokens import is_unspaced, tokenize
 from sfm_stream.settings.model import Budget
 from sfm_stream.sources.x.rules.match import compile_query, unanswerable
 from sfm_stream.sources.x.rules.post_view import Post
@@ -106,7 +106,7 @@ def _doubts(query: Query) -> Iterator[str]:
         if term.operator == "sample":
             yield f"sample:{term.value} takes other posts at X, and as many"
         elif term.operator in {"word", "phrase", "near"}:
-            words, shown = tokens(term.value), f'"{cut(term.value)}"'
+            words, shown = tokenize(term.value), f'"{cut(term.value)}"'
             if is_unspaced(term.value):
                 yield f"{shown} is found wherever its signs stand in a row; X finds word breaks by its own rules"
             elif any(lost in term.value for lost in LOST):

@@ -1,4 +1,4 @@
-"""The embedded X: the protocol, limits and failures of its streaming API, on loopback and free of charge.
+"""The simulated X: the protocol, limits and failures of its streaming API, on loopback and free of charge.
 
 =============  =================================================================================
 module         holds

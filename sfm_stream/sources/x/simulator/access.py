@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sfm_stream.sources.x.simulator.apps import App, Limits
+from sfm_stream.sources.x.simulator.apps import App, AppLimits
 
 
-class Secret(msgspec.Struct, frozen=True):
+class AppSecret(msgspec.Struct, frozen=True):
     """An app that may connect: its token, and the pair that gives the token."""
 
     name: str
@@ -30,7 +30,7 @@ class Access:
         limits: Of each app.
     """
 
-    def __init__(self, secrets: Iterable[Secret], limits: Limits) -> None:
+    def __init__(self, secrets: Iterable[AppSecret], limits: AppLimits) -> None:
         self._secrets = tuple(secrets)
         self._limits = limits
         self._apps = {each.token: App(each.name, limits) for each in self._secrets}

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from sfm_stream.matching.expression import QueryError
-from sfm_stream.sources.x.rules.match import Test, compile_query
+from sfm_stream.sources.x.rules.match import PostPredicate, compile_query
 from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.simulator.generator import Draft
 from sfm_stream.sources.x.simulator.ids import Ids, stamp
@@ -25,7 +25,7 @@ HISTORY = 500
 _REMEMBERED = 10_000
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class AppLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What X allows an app; the defaults are those of a self-serve one.
 
     Attributes:
@@ -49,7 +49,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     replace: bool = False
 
 
-class LiveRule(msgspec.Struct, frozen=True):
+class StoredRule(msgspec.Struct, frozen=True):
     """A rule that an app holds."""
 
     id: str
@@ -93,29 +93,31 @@ class App:
         limits: What it may do.
     """
 
-    def __init__(self, name: str, limits: Limits) -> None:
+    def __init__(self, name: str, limits: AppLimits) -> None:
         self.name = name
         self.id = str(int(hashlib.sha256(name.encode()).hexdigest()[:8], 16))
         self.limits = limits
-        self.rules: dict[str, LiveRule] = {}
+        self.rules: dict[str, StoredRule] = {}
         self.links: dict[str, Link] = {}
         self.history: deque[Link] = deque(maxlen=HISTORY)
         self.usage: Counter[str] = Counter()
-        self._effective: list[tuple[str, str, Test]] = []
+        self._effective: list[tuple[str, str, PostPredicate]] = []
         self._matched: dict[Draft, bytes | None] = {}
         self._windows: dict[str, tuple[float, int]] = {}
         self._ids = Ids()
 
     # --- Rules ---------------------------------------------------------------------------------------------------
 
-    def add_rules(self, wanted: Iterable[tuple[str, str]], *, commit: bool) -> tuple[list[LiveRule], list[Json]] | None:
+    def add_rules(
+        self, wanted: Iterable[tuple[str, str]], *, commit: bool
+    ) -> tuple[list[StoredRule], list[Json]] | None:
         """Adds rules (value, tag), or with `commit` false only judges them.
 
         Returns:
             The rules created and X's complaints about the others; None where the app would hold too many.
         """
         held = {rule.value: rule.id for rule in self.rules.values()}
-        created: list[LiveRule] = []
+        created: list[StoredRule] = []
         errors: list[Json] = []
         for value, tag in wanted:
             if value in held:
@@ -123,7 +125,7 @@ class App:
             elif complaint := self._complaint(value):
                 errors.append(invalid_rule(value, complaint))
             else:
-                created.append(LiveRule(str(self._ids.next(time.time())), value, tag))
+                created.append(StoredRule(str(self._ids.next(time.time())), value, tag))
                 held[value] = created[-1].id
         if len(self.rules) + len(created) > self.limits.rule_count:
             return None

@@ -1,4 +1,4 @@
-"""``sfm-stream simulate x``: the embedded X as a program."""
+"""``sfm-stream simulate x``: the simulated X as a program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sfm_stream.errors import ConfigError, UsageError
 from sfm_stream.simulator.options import Serving, serving_options
 
 if TYPE_CHECKING:
-    from sfm_stream.sources.x.simulator.access import Secret
+    from sfm_stream.sources.x.simulator.access import AppSecret
 
 _LIMITS = (
     click.option("--rule-count", type=click.IntRange(0), default=1000, show_default=True, help="Rules of an app."),
@@ -25,7 +25,7 @@ _LIMITS = (
     click.option("--replace", is_flag=True, help="A connection too many ends the oldest, in place of a 429."),
     click.option("--backfill", is_flag=True, help="Allow backfill_minutes, as X does for Enterprise."),
 )
-"""The fields of `sfm_stream.sources.x.simulator.apps.Limits`."""
+"""The fields of `sfm_stream.sources.x.simulator.apps.AppLimits`."""
 
 
 def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -77,11 +77,11 @@ def simulate(
     if rate > cap:
         raise UsageError(f"--rate {rate:g} is over the cap of {cap} posts a second; raise --cap as well")
 
-    from sfm_stream.sources.x.simulator.apps import Limits
+    from sfm_stream.sources.x.simulator.apps import AppLimits
     from sfm_stream.sources.x.simulator.firehose import read_recorded
     from sfm_stream.sources.x.simulator.plan import read_plan
     from sfm_stream.sources.x.simulator.server import Options, Simulator
-    from sfm_stream.sources.x.simulator.stream import Settings
+    from sfm_stream.sources.x.simulator.stream import ConnectionOptions
 
     try:
         recorded = read_recorded(posts) if posts is not None else None
@@ -96,18 +96,18 @@ def simulate(
         recorded=recorded,
         loop=loop,
         rule_delay=rule_delay,
-        limits=Limits(**limits),
-        settings=Settings(keep_alive=keep_alive, cap=cap, buffer=buffer or 20 * cap),
+        limits=AppLimits(**limits),
+        settings=ConnectionOptions(keep_alive=keep_alive, cap=cap, buffer=buffer or 20 * cap),
     )
     steps, ledger = serving.steps(read_plan), serving.ledger()
     serving.serve(Simulator(options, ledger, steps).application(), ledger)
 
 
-def _read_app(text: str) -> Secret:
-    from sfm_stream.sources.x.simulator.access import Secret
+def _read_app(text: str) -> AppSecret:
+    from sfm_stream.sources.x.simulator.access import AppSecret
 
     name, equals, secret = text.partition("=")
     parts = secret.split(",")
     if not (name and equals and parts[0]) or len(parts) not in {1, 3}:
         raise UsageError(f"--app: found {name!r}; NAME=TOKEN or NAME=TOKEN,KEY,SECRET is needed")
-    return Secret(name, parts[0], (parts[1], parts[2]) if len(parts) == 3 else None)
+    return AppSecret(name, parts[0], (parts[1], parts[2]) if len(parts) == 3 else None)

@@ -13,12 +13,12 @@ import time
 from sfm_stream.sources.x.simulator import actions
 from sfm_stream.sources.x.simulator.firehose import Item
 from sfm_stream.sources.x.simulator.problems import TYPES, disconnect_message
-from sfm_stream.sources.x.simulator.stream import Connection, Ended
+from sfm_stream.sources.x.simulator.stream import Ended, SimulatedConnection
 
 _RESET_PATIENCE = 5.0
 
 
-class FaultyConnection(Connection):
+class FaultyConnection(SimulatedConnection):
     """A connection with a plan; see `sfm_stream.sources.x.simulator.plan` for what each action is."""
 
     async def _do(self, action: actions.Action) -> None:

@@ -83,7 +83,7 @@ class Firehose:
                 taker.offer(items)
 
 
-class Replay:
+class RecordedPosts:
     """Recorded posts, for one app and endpoint: each once, or over and over, going on where it stopped.
 
     Unlike the firehose it waits while nobody listens, so that a test knows what must arrive.
@@ -107,10 +107,10 @@ class Replay:
             taker.offer(items)
 
 
-class Feed:
+class Delivery:
     """While it is entered, a connection is given posts: the firehose's, or those of a replay."""
 
-    def __init__(self, firehose: Firehose, taker: Taker, replay: Replay | None) -> None:
+    def __init__(self, firehose: Firehose, taker: Taker, replay: RecordedPosts | None) -> None:
         self._firehose, self._taker, self._replay = firehose, taker, replay
         self._task: asyncio.Task[None] | None = None
 

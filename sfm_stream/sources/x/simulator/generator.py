@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from sfm_stream.simulator import words
+from sfm_stream.simulator import vocabulary
 from sfm_stream.sources.x.rules.post_view import Post
 from sfm_stream.sources.x.simulator.ids import Ids, stamp
 from sfm_stream.sources.x.simulator.texts import Json, Text, merged, prepend, shifted
@@ -81,23 +81,24 @@ class Generator:
 
     def _user(self, number: int) -> Json:
         pick = self._random.choice
-        if number < len(words.INSTITUTIONS):
-            username, name = words.INSTITUTIONS[number]
+        if number < len(vocabulary.INSTITUTIONS):
+            username, name = vocabulary.INSTITUTIONS[number]
         else:
-            first, last = pick(words.FIRST_NAMES), pick(words.LAST_NAMES)
+            first, last = pick(vocabulary.FIRST_NAMES), pick(vocabulary.LAST_NAMES)
             name = f"{first} {last}"
             ascii_name = (first + last).encode("ascii", "ignore").decode()
             username = f"{ascii_name}{number}"[-15:]
-        verified = number < len(words.INSTITUTIONS) or self._chance(10)
-        place = pick(words.PLACES)
+        verified = number < len(vocabulary.INSTITUTIONS) or self._chance(10)
+        place = pick(vocabulary.PLACES)
         followers, posts = self._random.randrange(20_000), self._random.randrange(90_000)
         _, created = self._past(4000)
+        topic = pick(vocabulary.LANGUAGES[0].topics)
         user = {
             "id": str(10_000_000 + number * 7919),
             "name": name,
             "username": username,
             "created_at": created,
-            "description": f"{pick(words.LANGUAGES[0].topics).capitalize()}, books and coffee. {pick(words.EMOJI)}",
+            "description": f"{topic.capitalize()}, books and coffee. {pick(vocabulary.EMOJI)}",
             "location": place[2],
             "protected": False,
             "verified": verified,
@@ -170,7 +171,7 @@ class Generator:
             "lang": lang,
             "possibly_sensitive": self._chance(1),
             "reply_settings": "everyone",
-            "source": self._random.choice(words.SOURCES),
+            "source": self._random.choice(vocabulary.SOURCES),
             "edit_controls": {"edits_remaining": 5, "is_edit_eligible": True, "editable_until": UNTIL},
             "public_metrics": {
                 "retweet_count": reposts,
@@ -188,7 +189,7 @@ class Generator:
 
     def _composed(self, author: Json, post_id: str) -> tuple[Json, Json]:
         """A post's own content, without what it refers to, and what that brings to the includes."""
-        language = self._random.choices(words.LANGUAGES, [each.share for each in words.LANGUAGES])[0]
+        language = self._random.choices(vocabulary.LANGUAGES, [each.share for each in vocabulary.LANGUAGES])[0]
         data, includes = self._frame(author, post_id, language.code)
         text = Text(self._random.choice(language.sentences).format_map(self._slots(language)))
         if self._chance(6):
@@ -200,7 +201,7 @@ class Generator:
             text.add("mentions", "@", mentioned["username"], "username", id=mentioned["id"])
             includes["users"].append(mentioned)
         if self._chance(2):
-            text.add("cashtags", "$", self._random.choice(words.CASHTAGS), "tag")
+            text.add("cashtags", "$", self._random.choice(vocabulary.CASHTAGS), "tag")
         if self._chance(18):
             text.add_url(self._link())
         if self._chance(14):
@@ -210,7 +211,7 @@ class Generator:
         if self._chance(6):
             self._locate(data, includes)
         if self._chance(25):
-            domain, domain_name, entity, entity_name = self._random.choice(words.CONTEXTS)
+            domain, domain_name, entity, entity_name = self._random.choice(vocabulary.CONTEXTS)
             data["context_annotations"] = [
                 {"domain": {"id": domain, "name": domain_name}, "entity": {"id": entity, "name": entity_name}}
             ]
@@ -220,23 +221,23 @@ class Generator:
             data["entities"] = text.entities
         return data, includes
 
-    def _slots(self, language: words.Language) -> dict[str, str]:
+    def _slots(self, language: vocabulary.Language) -> dict[str, str]:
         pick = self._random.choice
         return {
             "topic": pick(language.topics),
-            "place": pick(words.PLACES)[1],
-            "name": f"{pick(words.FIRST_NAMES)} {pick(words.LAST_NAMES)}",
+            "place": pick(vocabulary.PLACES)[1],
+            "name": f"{pick(vocabulary.FIRST_NAMES)} {pick(vocabulary.LAST_NAMES)}",
         }
 
-    def _lengthen(self, data: Json, text: Text, language: words.Language) -> None:
+    def _lengthen(self, data: Json, text: Text, language: vocabulary.Language) -> None:
         """A long post: the text is cut, the whole stands in note_tweet."""
         more = [self._random.choice(language.sentences).format_map(self._slots(language)) for _ in range(12)]
         data["note_tweet"] = {"text": " ".join([text.text, *more])}
         text.text = f"{data['note_tweet']['text'][:270]}…"
 
     def _link(self) -> Json:
-        slug = self._random.choice(words.LANGUAGES[0].topics).replace(" ", "-")
-        host, number = self._random.choice(words.HOSTS), self._random.randrange(10_000)
+        slug = self._random.choice(vocabulary.LANGUAGES[0].topics).replace(" ", "-")
+        host, number = self._random.choice(vocabulary.HOSTS), self._random.randrange(10_000)
         return {
             "expanded_url": f"https://{host}/{slug}/{number}",
             "unwound_url": f"https://{host}/{slug}/{number}",
@@ -286,7 +287,7 @@ class Generator:
         ]
 
     def _locate(self, data: Json, includes: Json) -> None:
-        place_id, name, full_name, country, code, box = self._random.choice(words.PLACES)
+        place_id, name, full_name, country, code, box = self._random.choice(vocabulary.PLACES)
         data["geo"] = {"place_id": place_id}
         if self._chance(20):
             point = [round(self._random.uniform(*pair), 6) for pair in (box[::2], box[1::2])]

@@ -14,12 +14,12 @@ from sfm_stream.simulator import serve
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
 from sfm_stream.sources.x.simulator import actions, plan, rest
-from sfm_stream.sources.x.simulator.access import Access, Secret
-from sfm_stream.sources.x.simulator.apps import App, Limits
+from sfm_stream.sources.x.simulator.access import Access, AppSecret
+from sfm_stream.sources.x.simulator.apps import App, AppLimits
 from sfm_stream.sources.x.simulator.faulty import FaultyConnection
-from sfm_stream.sources.x.simulator.firehose import Feed, Firehose, Item, Replay
+from sfm_stream.sources.x.simulator.firehose import Delivery, Firehose, Item, RecordedPosts
 from sfm_stream.sources.x.simulator.problems import Json, invalid_request, refusal
-from sfm_stream.sources.x.simulator.stream import FILTERED, SAMPLE, Settings
+from sfm_stream.sources.x.simulator.stream import FILTERED, SAMPLE, ConnectionOptions
 from sfm_stream.sources.x.simulator.wire import read_wanted
 
 _LARGE = 64 * 1024 * 1024
@@ -43,12 +43,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     rate: float = 20.0
     seed: int = 1
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[AppSecret, ...] = ()
     recorded: list[Item] | None = None
     loop: bool = False
     rule_delay: float = 0.0
-    limits: Limits = Limits()
-    settings: Settings = Settings()
+    limits: AppLimits = AppLimits()
+    settings: ConnectionOptions = ConnectionOptions()
 
 
 class Simulator:
@@ -60,7 +60,7 @@ class Simulator:
         self._plan = plan.Plan(steps)
         self._access = Access(options.secrets, options.limits)
         self._firehose = Firehose(options.rate, options.seed, remember=options.limits.backfill)
-        self._replays: dict[tuple[str, str], Replay] = {}
+        self._replays: dict[tuple[str, str], RecordedPosts] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
@@ -81,7 +81,7 @@ class Simulator:
             ("GET", "/2/users/by", "users", 300, self._find_users),
         ):
             # A simulator told to allow many connects is for a test that asks often.
-            often = max(limit, limits.connects) if limits.connects > Limits().connects else limit
+            often = max(limit, limits.connects) if limits.connects > AppLimits().connects else limit
             add(method, path, self._rest(endpoint, often, handler))
         add("POST", "/oauth2/token", self._token)
         Control(self._plan, plan.read_plan, self._ledger, self._state).add_to(application)
@@ -197,13 +197,13 @@ class Simulator:
             message = "The `backfill_minutes` query parameter is not available to this account"
         return minutes, [{"parameters": {"backfill_minutes": [text]}, "message": message}] if message else []
 
-    def _feeding(self, app: App, endpoint: str, connection: FaultyConnection) -> Feed:
+    def _feeding(self, app: App, endpoint: str, connection: FaultyConnection) -> Delivery:
         if self._options.recorded is None:
-            return Feed(self._firehose, connection, None)
+            return Delivery(self._firehose, connection, None)
         replay = self._replays.setdefault(
-            (app.name, endpoint), Replay(self._options.recorded, self._options.rate, loop=self._options.loop)
+            (app.name, endpoint), RecordedPosts(self._options.recorded, self._options.rate, loop=self._options.loop)
         )
-        return Feed(self._firehose, connection, replay)
+        return Delivery(self._firehose, connection, replay)
 
     # --- Other endpoints -----------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ _BATCH = 500
 _END_PATIENCE = 2.0
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How every connection behaves.
 
     Attributes:
@@ -47,7 +47,7 @@ class Ended(Exception):  # noqa: N818 - not an error: how a connection's loop is
     """The connection is to end, for the reason given."""
 
 
-class Connection:
+class SimulatedConnection:
     """A client's stream; `offer` takes posts, `run` delivers them until the end."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Connection:
         app: App,
         endpoint: str,
         wanted: Wanted,
-        settings: Settings,
+        settings: ConnectionOptions,
         ledger: Ledger,
         due: Iterable[actions.Action],
     ) -> None:

@@ -11,7 +11,7 @@ from sfm_stream.archive.tree import days
 from sfm_stream.errors import StorageError
 
 
-def recognise(archive: str, data: str, state_dir: Path, *, accept: bool, keep: bool) -> None:
+def check_identity(archive: str, data: str, state_dir: Path, *, accept: bool, keep: bool) -> None:
     """Compares the archive's marker with what is recorded of it; a new archive gets one.
 
     Args:
@@ -41,7 +41,7 @@ def recognise(archive: str, data: str, state_dir: Path, *, accept: bool, keep: b
 def _sorted_before(data: str, state_dir: Path) -> str:
     """What shows that an empty archive was not so before: a finished file that is nowhere else."""
     for program in places.programs(state_dir / "journal"):
-        for each in recorded.finished(state_dir, program):
+        for each in recorded.recorded_files(state_dir, program):
             capture = names.parse(each.file)
             here = (each.file, f"{capture.folder}/{each.file}") if capture else ()
             if capture and not any(os.path.lexists(f"{data}/{path}") for path in here):

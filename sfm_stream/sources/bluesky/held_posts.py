@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _ANY = "SELECT 1 FROM held WHERE account = ? AND (record = ? OR ?) LIMIT 1"
 
 
-class Held:
+class HeldPosts:
     """The index of one program. Safe to use from several threads.
 
     Raises:
@@ -90,7 +90,7 @@ class Held:
         return StorageError(f"{self._path}: {getattr(error, 'strerror', None) or error}")
 
 
-class NothingHeld:
+class NoHeldPosts:
     """For a stream that keeps nothing."""
 
     def add(self, account: str, record: str) -> None:

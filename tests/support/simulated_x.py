@@ -1,8 +1,8 @@
-"""The embedded X as a client sees it, for the tests of the simulator itself.
+"""The simulated X as a client sees it, for the tests of the simulator itself.
 
 ::
 
-    with EmbeddedX("--rate", "100") as x:
+    with SimulatedX("--rate", "100") as x:
         x.add_rules("storm", "vote lang:en")
         x.plan({"do": "close", "after": 5})
         with x.stream() as lines:
@@ -33,7 +33,7 @@ PATIENCE = 20.0
 """Seconds that a test waits for what must happen, before it fails."""
 
 
-class EmbeddedX:
+class SimulatedX:
     """Runs ``sfm-stream simulate`` on a free port while it is entered.
 
     Args:
@@ -47,7 +47,7 @@ class EmbeddedX:
         self._folder = tempfile.TemporaryDirectory()
         self._ledger = Path(self._folder.name) / "ledger.jsonl"
 
-    def __enter__(self) -> EmbeddedX:
+    def __enter__(self) -> SimulatedX:
         command = [sys.executable, "-m", "sfm_stream", "simulate", "--port", "0", "--ledger", str(self._ledger)]
         self.process = subprocess.Popen(
             [*command, *self._options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

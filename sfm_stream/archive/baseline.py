@@ -20,7 +20,7 @@ from sfm_stream.durable import replace_file
 _LIMIT = 1 << 30
 
 
-class Listed(msgspec.Struct, frozen=True, array_like=True):
+class ListedManifest(msgspec.Struct, frozen=True, array_like=True):
     """A day's manifest, as an audit read it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Listed(msgspec.Struct, frozen=True, array_like=True):
         return len(raw) >= self.length and _digest(raw[: self.length]) == self.digest
 
 
-class Program(msgspec.Struct):
+class ProgramBaseline(msgspec.Struct):
     """What was counted of one program.
 
     Attributes:
@@ -46,11 +46,11 @@ class Program(msgspec.Struct):
         recorded: Files that its journal recorded.
     """
 
-    days: dict[str, list[Listed]] = {}
+    days: dict[str, list[ListedManifest]] = {}
     recorded: int = 0
 
 
-class Counted(msgspec.Struct):
+class Baseline(msgspec.Struct):
     """What was counted of one archive.
 
     Attributes:
@@ -58,12 +58,12 @@ class Counted(msgspec.Struct):
         accepted: What a person accepted as gone or changed, ``<program>[/<YYYY>[/<MM>[/<DD>]]]``, and when.
     """
 
-    programs: dict[str, Program] = {}
+    programs: dict[str, ProgramBaseline] = {}
     accepted: dict[str, datetime] = {}
 
-    def program(self, name: str) -> Program:
+    def program(self, name: str) -> ProgramBaseline:
         """What was counted of a program."""
-        return self.programs.setdefault(name, Program())
+        return self.programs.setdefault(name, ProgramBaseline())
 
     def accept(self, place: str) -> None:
         """Forgets what was counted below `place`; days that are gone there are missed no more."""
@@ -78,21 +78,21 @@ class Counted(msgspec.Struct):
         return any(_below(place, accepted) for accepted in self.accepted)
 
 
-def listed(raw: bytes, listing: Manifest) -> Listed:
+def listed(raw: bytes, listing: Manifest) -> ListedManifest:
     """What is to be kept of a manifest that was read."""
-    return Listed(len(listing.entries), listing.length, _digest(raw[: listing.length]))
+    return ListedManifest(len(listing.entries), listing.length, _digest(raw[: listing.length]))
 
 
-def read(state_dir: Path, data_dir: Path) -> Counted:
+def read(state_dir: Path, data_dir: Path) -> Baseline:
     """What earlier audits counted of an archive.
 
     Raises:
         UnreadableError: It cannot be read.
     """
-    return _read_all(state_dir).get(_key(data_dir), Counted())
+    return _read_all(state_dir).get(_key(data_dir), Baseline())
 
 
-def write(state_dir: Path, data_dir: Path, counted: Counted) -> None:
+def write(state_dir: Path, data_dir: Path, baseline: Baseline) -> None:
     """Keeps what was counted; what was counted of other archives stays, unless it cannot be read.
 
     Raises:
@@ -102,14 +102,14 @@ def write(state_dir: Path, data_dir: Path, counted: Counted) -> None:
         known = _read_all(state_dir)
     except reading.UnreadableError:
         known = {}
-    known[_key(data_dir)] = counted
+    known[_key(data_dir)] = baseline
     replace_file(_path(state_dir), msgspec.json.encode(known) + b"\n")
 
 
-def _read_all(state_dir: Path) -> dict[str, Counted]:
+def _read_all(state_dir: Path) -> dict[str, Baseline]:
     path = _path(state_dir)
     try:
-        known = msgspec.json.decode(reading.read_small(path, _LIMIT), type=dict[str, Counted])
+        known = msgspec.json.decode(reading.read_small(path, _LIMIT), type=dict[str, Baseline])
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sfm_stream.capture import kept
+from sfm_stream.capture import recent_files
 
 PROGRAM = "bluesky-votes"
 
@@ -36,7 +36,7 @@ class Host:
         return path
 
     def since(self, hours: float) -> list[Path]:
-        return kept.since(self.now - timedelta(hours=hours), self.data, self.state, PROGRAM)
+        return recent_files.since(self.now - timedelta(hours=hours), self.data, self.state, PROGRAM)
 
 
 @pytest.fixture

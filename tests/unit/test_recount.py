@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sfm_stream import clock
-from sfm_stream.capture.reckon import Reckoned, reckon
+from sfm_stream.capture.recount import Recount, recount
 from sfm_stream.record import history
 from sfm_stream.record.journal import journal_path
 
@@ -39,8 +39,8 @@ class Host:
         raw = json.dumps({"credential": credential, "at": hours}).encode()
         history.record(self.state_dir, program, raw, NOON + timedelta(hours=hours))
 
-    def reckon(self) -> Reckoned:
-        return reckon(self.state_dir, STORMS, "lab", NOON)
+    def recount(self) -> Recount:
+        return recount(self.state_dir, STORMS, "lab", NOON)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_a_host_on_which_nothing_ran_has_consumed_nothing(host: Host) -> None:
-    assert host.reckon() == Reckoned({}, "", False)
+    assert host.recount() == Recount({}, "", False)
 
 
 def test_finished_salvaged_and_dropped_posts_count_for_their_days(host: Host) -> None:
@@ -61,7 +61,7 @@ def test_finished_salvaged_and_dropped_posts_count_for_their_days(host: Host) ->
     host.happened(0, "overflow", posts=3, bytes=9, **times)
     host.happened(0, "salvage", segment="s", posts=4, aside_lines=2, lost_after=clock.text(NOON))
     host.happened(0, "lost", segment="s", reason="it was removed", posts=5)
-    assert host.reckon() == Reckoned({"2026-11-22": 100, "2026-11-24": 24}, "", True)
+    assert host.recount() == Recount({"2026-11-22": 100, "2026-11-24": 24}, "", True)
 
 
 def test_only_what_the_credential_was_used_for_counts(host: Host) -> None:
@@ -72,7 +72,7 @@ def test_only_what_the_credential_was_used_for_counts(host: Host) -> None:
         host.happened(-4, "connect", program)
         host.rotated(-3, 10, program)
         host.rotated(-1, 100, program)
-    assert host.reckon().days == {"2026-11-24": 120}
+    assert host.recount().days == {"2026-11-24": 120}
 
 
 def test_an_entry_that_cannot_be_read_counts_as_the_largest_file_of_the_month(host: Host) -> None:
@@ -83,9 +83,9 @@ def test_an_entry_that_cannot_be_read_counts_as_the_largest_file_of_the_month(ho
         with path.open("ab") as file:
             file.write(b"\xff\n")
         host.rotated(hours, posts)
-    reckoned = host.reckon()
-    assert reckoned.days["2026-11-24"] == 70 + 2 * 50
-    assert reckoned.unknown == ""
+    recounted = host.recount()
+    assert recounted.days["2026-11-24"] == 70 + 2 * 50
+    assert recounted.unknown == ""
 
 
 @pytest.mark.parametrize("how", ["fifo", "begun anew", "all damaged"])
@@ -101,4 +101,4 @@ def test_what_no_journal_can_tell_is_unknown(host: Host, how: str) -> None:
         host.happened(-1, "connect")
         with path.open("ab") as file:
             file.write(b"\0\0\n")
-    assert host.reckon().unknown
+    assert host.recount().unknown

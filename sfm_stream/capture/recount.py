@@ -15,7 +15,7 @@ from sfm_stream.reading import UnreadableError
 from sfm_stream.record import entries, history, journal
 
 
-class Reckoned(msgspec.Struct, frozen=True):
+class Recount(msgspec.Struct, frozen=True):
     """What the journals say.
 
     Attributes:
@@ -29,7 +29,7 @@ class Reckoned(msgspec.Struct, frozen=True):
     connected: bool
 
 
-def reckon(state_dir: Path, program: str, credential: str, now: datetime) -> Reckoned:
+def recount(state_dir: Path, program: str, credential: str, now: datetime) -> Recount:
     """Counts the posts of all programs of this host while they used a credential.
 
     An entry that cannot be read may have been that of any file: it counts as the largest of this month's.
@@ -52,7 +52,7 @@ def reckon(state_dir: Path, program: str, credential: str, now: datetime) -> Rec
         days += tally.days
         unknown = unknown or tally.unknown
         connected = connected or tally.connected
-    return Reckoned(dict(days), unknown, connected)
+    return Recount(dict(days), unknown, connected)
 
 
 class _Used:
@@ -91,9 +91,9 @@ class _Tally:
                 continue
             if entry.time < self._month:
                 earlier = found.skipped
-            if isinstance(entry, entries.Connect):
+            if isinstance(entry, entries.ConnectEntry):
                 self.connected = True
-            elif isinstance(entry, entries.Itself) and entry.lost and entry.time >= self._month:
+            elif isinstance(entry, entries.JournalEntry) and entry.lost and entry.time >= self._month:
                 self.unknown = f"the journal was begun anew on {clock.text(entry.time)}: {entry.lost}"
             self._count(entry)
         damaged = found.skipped - earlier
@@ -103,13 +103,13 @@ class _Tally:
 
     def _count(self, entry: entries.Entry) -> None:
         match entry:
-            case entries.Rotate():
+            case entries.RotateEntry():
                 posts, time = entry.posts or 0, entry.last_time or entry.time
-            case entries.Salvage():
+            case entries.SalvageEntry():
                 posts, time = (entry.posts or 0) + (entry.aside_lines or 0), entry.lost_after
-            case entries.Overflow():
+            case entries.OverflowEntry():
                 posts, time = entry.posts, entry.last_time
-            case entries.Lost():
+            case entries.LostEntry():
                 posts, time = entry.posts, entry.time
             case _:
                 return

@@ -16,7 +16,7 @@ NAMES = ("sfm_process_owner", "sfm_group", "sfm_operator_group")
 LISTS = ("sfm_group_members", "sfm_operators")
 
 
-def people_faults(variables: Mapping[str, Any]) -> Iterator[Fault]:
+def user_faults(variables: Mapping[str, Any]) -> Iterator[Fault]:
     """What is wrong with the users and groups that these variables name.
 
     Args:
@@ -42,7 +42,7 @@ def people_faults(variables: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _control(named, members["sfm_operators"])
 
 
-def people_warnings(variables: Mapping[str, Any]) -> Iterator[Fault]:
+def user_warnings(variables: Mapping[str, Any]) -> Iterator[Fault]:
     """What may be meant, but gives more away than its name says."""
     if variables.get("sfm_group_may_write_programs") is True:
         problem = f"every member of {show(variables.get('sfm_group'))} can become root, and so can each capture program"

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from sfm_stream.settings.people import people_faults, people_warnings
+from sfm_stream.settings.users import user_faults, user_warnings
 
 DEFAULTS = {"sfm_process_owner": "sfm", "sfm_group": "sfm", "sfm_operator_group": "sfm-operators"}
 
 
 def faults(**changes: Any) -> list[str]:
     """The faults of the defaults with these changes."""
-    return [str(each) for each in people_faults({**DEFAULTS, **{f"sfm_{name}": v for name, v in changes.items()}})]
+    return [str(each) for each in user_faults({**DEFAULTS, **{f"sfm_{name}": v for name, v in changes.items()}})]
 
 
 def test_names_of_hosts_and_directory_services_are_taken() -> None:
@@ -62,6 +62,6 @@ def test_all_faults_come_at_once() -> None:
 
 def test_program_files_that_the_group_may_write_are_warned_of() -> None:
     """The members are root by it, and so are the programs."""
-    (warning,) = people_warnings({**DEFAULTS, "sfm_group_may_write_programs": True})
+    (warning,) = user_warnings({**DEFAULTS, "sfm_group_may_write_programs": True})
     assert 'every member of "sfm" can become root, and so can each capture program' in str(warning)
-    assert not list(people_warnings({**DEFAULTS, "sfm_group_may_write_programs": False}))
+    assert not list(user_warnings({**DEFAULTS, "sfm_group_may_write_programs": False}))

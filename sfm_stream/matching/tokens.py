@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from sfm_stream.matching.letters import JOINERS, VARIATIONS, counts_as_word, fold, marks
+from sfm_stream.matching.characters import JOINERS, VARIATIONS, counts_as_word, fold, marks
 
 SEAM = "\0"
 """Stands between two texts, so that no phrase crosses it."""
@@ -16,7 +16,7 @@ _UNSPACED = (
 _ASCII_TOKEN = re.compile(r"\w+", re.ASCII)
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The words of a text, in order, folded for comparison."""
     folded = fold(text)
     if folded.isascii():

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfm_stream.matching.characters import hashtags, invisible, is_hashtag, is_word, visible
 from sfm_stream.matching.expression import Term
-from sfm_stream.matching.letters import hashtags, invisible, is_hashtag, is_word, visible
 from sfm_stream.settings.model import Rule
 from sfm_stream.sources.x.rules.compiler import compile_rule
 from sfm_stream.sources.x.rules.match import matches
 from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.rules.trial import trial
-from sfm_stream.sources.x.simulator.apps import App, Limits
+from sfm_stream.sources.x.simulator.apps import App, AppLimits
 
 WORDS = {
     "Devanagari": "चुनाव_हिन्दी",
@@ -171,7 +171,7 @@ def test_what_is_a_word_holds_no_end_of_one() -> None:
 
 def test_a_trial_and_the_simulator_read_the_scripts_alike() -> None:
     """What was tried beforehand is what is delivered."""
-    app = App("a", Limits())
+    app = App("a", AppLimits())
     values = [f"#{tag}" for tag in TAGS.values()]
     outcome = app.add_rules([(value, value) for value in values], commit=True)
     assert outcome is not None

@@ -14,7 +14,7 @@ _DAY = 3
 """The slashes in the path of a day, from the root of the tree."""
 
 
-class Ways:
+class DayAccess:
     """The ways to the days of one tree; what was found fit once is not looked at again in this run."""
 
     def __init__(self, tree: str) -> None:
