@@ -24,6 +24,7 @@ from sfm_stream.settings.faults import Fault
 
 if TYPE_CHECKING:
     from sfm_stream.settings.declared import HostDefaults
+    from sfm_stream.sources.rows import Rows
 
 
 class LineKind(StrEnum):
@@ -403,6 +404,9 @@ class Source(Protocol):
 
     def classify(self, line: bytes) -> Classified:
         """What a line is; pure, and without an exception for any bytes."""
+
+    def rows(self) -> Rows:
+        """Its table: a post as a row, for reading, exports and reports."""
 
     def feed(self, stream: Any, credential: Any, context: Context) -> Feed:  # noqa: ANN401 - each source has its own
         """A stream's side of this source."""

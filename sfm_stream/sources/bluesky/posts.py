@@ -16,39 +16,40 @@ from sfm_stream.matching.characters import fold
 from sfm_stream.matching.view import View
 from sfm_stream.sources.bluesky.events import Event
 
-_FACET = "app.bsky.richtext.facet#"
-_DEPTH = 8
+FACET = "app.bsky.richtext.facet#"
+"""Begins the types of features."""
+DEPTH = 8
 """An embed may hold a record with media, which holds an embed: deeper than any client makes them."""
 
 
 def view(event: Event) -> View:
     """What a reader of the post sees."""
-    record = _record(event)
-    features = list(_features(record))
-    links = [_text(each, "uri") for each in features if each.get("$type") == f"{_FACET}link"]
-    tags = [_text(each, "tag") for each in features if each.get("$type") == f"{_FACET}tag"]
-    tags += [tag for tag in _list(record, "tags") if isinstance(tag, str)]
-    texts = [_text(record, "text")]
+    record = record_of(event)
+    features = list(features_of(record))
+    links = [text_in(each, "uri") for each in features if each.get("$type") == f"{FACET}link"]
+    tags = [text_in(each, "tag") for each in features if each.get("$type") == f"{FACET}tag"]
+    tags += [tag for tag in list_in(record, "tags") if isinstance(tag, str)]
+    texts = [text_in(record, "text")]
     media: set[str] = set()
     quotes = False
-    for embed in _embeds(record.get("embed"), _DEPTH):
-        kind = _text(embed, "$type").removeprefix("app.bsky.embed.").partition("#")[0]
+    for embed in embeds_of(record.get("embed"), DEPTH):
+        kind = text_in(embed, "$type").removeprefix("app.bsky.embed.").partition("#")[0]
         quotes = quotes or kind in ("record", "recordWithMedia")
         if kind in ("images", "video", "gallery"):
             media.add("video" if kind == "video" else "image")
         external = embed.get("external")
         if isinstance(external, dict):
-            texts += [_text(external, "title"), _text(external, "description")]
-            links.append(_text(external, "uri"))
-        texts.append(_text(embed, "alt"))
-        texts += [_text(each, "alt") for each in _list(embed, "images") if isinstance(each, dict)]
+            texts += [text_in(external, "title"), text_in(external, "description")]
+            links.append(text_in(external, "uri"))
+        texts.append(text_in(embed, "alt"))
+        texts += [text_in(each, "alt") for each in list_in(embed, "images") if isinstance(each, dict)]
     reply = record.get("reply")
     return View(
         texts=tuple(filter(None, texts)),
         tags=frozenset(fold(tag) for tag in tags if tag),
-        mentions=frozenset(fold(_text(each, "did")) for each in features if each.get("$type") == f"{_FACET}mention"),
+        mentions=frozenset(fold(text_in(each, "did")) for each in features if each.get("$type") == f"{FACET}mention"),
         links=tuple(dict.fromkeys(filter(None, links))),
-        langs=frozenset(each.casefold() for each in _list(record, "langs") if isinstance(each, str)),
+        langs=frozenset(each.casefold() for each in list_in(record, "langs") if isinstance(each, str)),
         author=frozenset({fold(event.did)}),
         to=frozenset({fold(_author(parent))})
         if isinstance(reply, dict) and (parent := reply.get("parent"))
@@ -60,7 +61,8 @@ def view(event: Event) -> View:
     )
 
 
-def _record(event: Event) -> dict[str, Any]:
+def record_of(event: Event) -> dict[str, Any]:
+    """The record of an event; an empty one where it has none that can be read."""
     text = bytes(event.record)
     try:
         found = msgspec.json.decode(text) if text else None
@@ -77,30 +79,33 @@ def _tolerant(text: bytes) -> object:
         return None
 
 
-def _features(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for facet in _list(record, "facets"):
+def features_of(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the parts of its text are: mentions, links, tags."""
+    for facet in list_in(record, "facets"):
         if isinstance(facet, dict):
-            yield from (each for each in _list(facet, "features") if isinstance(each, dict))
+            yield from (each for each in list_in(facet, "features") if isinstance(each, dict))
 
 
-def _embeds(embed: object, depth: int) -> Iterator[dict[str, Any]]:
+def embeds_of(embed: object, depth: int) -> Iterator[dict[str, Any]]:
     """The embed, and what it holds in turn beside a quoted record."""
     if isinstance(embed, dict) and depth:
         yield embed
-        yield from _embeds(embed.get("media"), depth - 1)
+        yield from embeds_of(embed.get("media"), depth - 1)
 
 
 def _author(reference: object) -> str:
     """The account of ``at://did/collection/rkey``."""
-    uri = _text(reference, "uri") if isinstance(reference, dict) else ""
+    uri = text_in(reference, "uri") if isinstance(reference, dict) else ""
     return uri.removeprefix("at://").partition("/")[0]
 
 
-def _text(holder: dict[str, Any], key: str) -> str:
+def text_in(holder: dict[str, Any], key: str) -> str:
+    """A text; "" where there is none."""
     value = holder.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _list(holder: dict[str, Any], key: str) -> list[Any]:
+def list_in(holder: dict[str, Any], key: str) -> list[Any]:
+    """A list; an empty one where there is none."""
     value = holder.get(key)
     return value if isinstance(value, list) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +17,9 @@ from sfm_stream.sources.base import Classified, Context, Feed, Inventory, Traits
 from sfm_stream.sources.bluesky.events import classify, read
 from sfm_stream.sources.bluesky.selection import Selection
 from sfm_stream.sources.bluesky.settings import BlueskyStream, faults, handle, is_did
+
+if TYPE_CHECKING:
+    from sfm_stream.sources.rows import Rows
 
 
 class _Bluesky:
@@ -98,6 +102,12 @@ class _Bluesky:
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
+
+    def rows(self) -> Rows:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.bluesky.table import ROWS
+
+        return ROWS
 
     def feed(self, stream: BlueskyStream, credential: Credential | None, context: Context) -> Feed:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +16,9 @@ from sfm_stream.sources.base import Classified, Context, Feed, Inventory, Traits
 from sfm_stream.sources.wikimedia.events import classify, read
 from sfm_stream.sources.wikimedia.selection import Selection
 from sfm_stream.sources.wikimedia.settings import WikimediaStream, faults
+
+if TYPE_CHECKING:
+    from sfm_stream.sources.rows import Rows
 
 
 class _Wikimedia:
@@ -96,6 +100,12 @@ class _Wikimedia:
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
+
+    def rows(self) -> Rows:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.wikimedia.table import ROWS
+
+        return ROWS
 
     def feed(self, stream: WikimediaStream, credential: Credential | None, context: Context) -> Feed:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`."""

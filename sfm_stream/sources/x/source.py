@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from sfm_stream.sources.x.rules.accounts import by_id
 from sfm_stream.sources.x.rules.compiler import compile_rules
 from sfm_stream.sources.x.rules.packing import digest
 from sfm_stream.table import duration
+
+if TYPE_CHECKING:
+    from sfm_stream.sources.rows import Rows
 
 SILENT = 30.0
 """X sends something every 20 seconds: a connection from which nothing came for longer is in trouble."""
@@ -116,6 +120,12 @@ class _X:
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
+
+    def rows(self) -> Rows:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.x.table import ROWS
+
+        return ROWS
 
     def feed(self, stream: Stream, credential: Credential, context: Context) -> Feed:
         """See `sfm_stream.sources.base.Source`."""
