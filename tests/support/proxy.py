@@ -98,8 +98,8 @@ def serving(handler: Handler, context: ssl.SSLContext | None = None) -> Iterator
         loop.close()
 
 
-def authority(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
-    """A new authority's certificate as a file, and a server's context for `host` that it vouches for."""
+def authority(folder: Path, *hosts: str) -> tuple[Path, ssl.SSLContext]:
+    """A new authority's certificate as a file, and a server's context for `hosts` that it vouches for."""
     now = dt.datetime.now(dt.UTC)
 
     def certificate(subject: str, issuer: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
@@ -110,8 +110,8 @@ def authority(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
     root_key, host_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root = certificate("the site", "the site", root_key.public_key())
     root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    leaf = certificate(host, "the site", host_key.public_key())
-    leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+    leaf = certificate(hosts[0], "the site", host_key.public_key())
+    leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
     pem = serialization.Encoding.PEM
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "site.pem").write_bytes(root.sign(root_key, hashes.SHA256()).public_bytes(pem))

@@ -7,6 +7,8 @@ are made once and sent many times under new ids, because composing one costs far
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import ClassVar
 
 from sfm_stream.simulator import vocabulary
 from sfm_stream.sources.x.rules.post_view import Post
@@ -20,6 +22,7 @@ _FRESH = 512
 _POOL = 1024
 _FRESH_SHARE = 8
 _USERS = 600
+_KINDS = {"post": 42, "reply": 20, "repost": 30, "quote": 8}
 
 
 class Draft:
@@ -45,6 +48,9 @@ class Generator:
     The first ones are all fresh; later one in eight is, and the others are taken again from those before, so that
     thousands a second cost little.
     """
+
+    kinds: ClassVar[Mapping[str, int]] = _KINDS
+    """How often each kind of post occurs, relative to the others."""
 
     def __init__(self, seed: int) -> None:
         # The sequence must be the same for a seed; it keeps no secret.
@@ -124,7 +130,7 @@ class Generator:
 
     def _envelope(self) -> Json:
         author = self._random.choice(self._users)
-        kind = self._random.choices(("post", "reply", "repost", "quote"), (42, 20, 30, 8))[0]
+        kind = self._random.choices([*self.kinds], [*self.kinds.values()])[0]
         if kind == "repost":
             return self._repost(author)
         data, includes = self._composed(author, ID)
@@ -143,9 +149,7 @@ class Generator:
         return {"data": data, "includes": includes}
 
     def _repost(self, author: Json) -> Json:
-        other = self._random.choice(self._users)
-        original, includes = self._composed(other, self._past(20)[0])
-        original["conversation_id"] = original["id"]
+        other, original, includes = self._reposted()
         data, _ = self._frame(author, ID, original["lang"])
         start = f"RT @{other['username']}: "
         data["text"] = start + original["text"]
@@ -157,6 +161,13 @@ class Generator:
         data["conversation_id"] = ID
         data["referenced_tweets"] = [{"type": "retweeted", "id": original["id"]}]
         return {"data": data, "includes": merged(includes, {"users": [author], "tweets": [original]})}
+
+    def _reposted(self) -> tuple[Json, Json, Json]:
+        """Whose post is reposted, that post, and what it brings to the includes."""
+        other = self._random.choice(self._users)
+        original, includes = self._composed(other, self._past(20)[0])
+        original["conversation_id"] = original["id"]
+        return other, original, includes
 
     def _frame(self, author: Json, post_id: str, lang: str) -> tuple[Json, Json]:
         """What every post has."""

@@ -1,0 +1,222 @@
+"""Capturing X: CPU, memory and disk of one post, by program.
+
+Each competitor reads the same posts over TLS, as fast as it can. What it uses for a single post is taken off: the start
+of Python and of its libraries, the connection, the end. The floor is tweepy reading lines and dropping them; the
+compressor alone reads a file of the same posts and writes it compressed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from benchmarks.lib import process, rounds
+from benchmarks.lib.process import CompetitorError, Used, fresh
+from benchmarks.lib.result import Plan, Result, Table
+from benchmarks.lib.x_server import serving, token
+from sfm_stream.settings.model import StreamSettings
+
+POSTS, BOUNDED_POSTS = 20_000, 4_000
+FLOOR_FACTOR = 5
+RATE = 5_000
+"""Posts a second that must be taken without loss on one core."""
+
+_PEERS = Path(__file__).parents[1] / "peers"
+_PATIENCE = 120.0
+FLOOR, GZIP, ZSTD = "tweepy, reading and dropping", "zlib-ng level 6 alone", "zstd level 3 alone"
+GNU_GZIP = "zlib level 6 alone, gzip's own"
+OURS_GZIP, OURS_ZSTD = "sfm-stream, gzip", "sfm-stream, zstd"
+SFM, TWARC = "tweepy and gzip.open, SFM's way", "twarc2 sample, uncompressed"
+
+
+class Figure(NamedTuple):
+    """Of one run.
+
+    Attributes:
+        used: CPU seconds and megabytes.
+        size: Bytes on disk; None where nothing is kept.
+        posts: Lines on disk; None where they are not counted.
+    """
+
+    used: Used
+    size: int | None = None
+    posts: int | None = None
+
+
+class Captures:
+    """Runs the competitors against one server.
+
+    Args:
+        plan: Where to work, and with what.
+        port: The server's.
+    """
+
+    def __init__(self, plan: Plan, port: int) -> None:
+        self._plan, self._port = plan, port
+        self._trust = {"REQUESTS_CA_BUNDLE": str(plan.folder / "authority.pem")}
+
+    def competitors(self) -> dict[str, Callable[[int], Figure]]:
+        """Each takes the number of posts to read."""
+        chosen: dict[str, Callable[[int], Figure]] = {
+            FLOOR: lambda posts: self._peer(_PEERS / "tweepy_reader.py", token(posts), posts),
+            GZIP: lambda posts: self._alone("zlib-ng", 6, posts),
+            ZSTD: lambda posts: self._alone("zstd", 3, posts),
+            GNU_GZIP: lambda posts: self._alone("gzip", 6, posts),
+            OURS_GZIP: lambda posts: self.ours(posts, {}),
+        }
+        if "compression" in {field.name for field in msgspec.structs.fields(StreamSettings)}:
+            chosen[OURS_ZSTD] = lambda posts: self.ours(posts, {"compression": "zstd"})
+        chosen[SFM] = lambda posts: self._peer(_PEERS / "tweepy_reader.py", token(posts), posts, "posts.gz")
+        chosen[TWARC] = lambda posts: self._peer(
+            "twarc", "--bearer-token", token(posts), "sample", "--limit", posts, "posts.jsonl"
+        )
+        return chosen
+
+    def _peer(self, target: Path | str, *arguments: object) -> Figure:
+        place = fresh(self._plan.folder / "peer")
+        command: list[str | Path] = [
+            self._plan.peers,
+            _PEERS / "at_port.py",
+            str(self._port),
+            target,
+            *map(str, arguments),
+        ]
+        used = process.run(command, env={**self._trust, "HOME": str(place)}, cwd=place)
+        kept = [file.stat().st_size for file in place.glob("posts.*")]
+        return Figure(used, sum(kept) if kept else None)
+
+    def _alone(self, kind: str, level: int, posts: int) -> Figure:
+        place = fresh(self._plan.folder / "alone")
+        with (self._plan.folder / "posts.jsonl").open("rb") as lines:
+            size = sum(len(next(lines)) for _ in range(posts))
+        arguments: list[str | Path] = [kind, str(level), str(size), self._plan.folder / "posts.jsonl", place / "out"]
+        used = process.run([self._plan.peers, _PEERS / "compressor.py", *arguments], cwd=place)
+        return Figure(used, (place / "out").stat().st_size)
+
+    def ours(self, posts: int, settings: dict[str, object], rate: int = 0) -> Figure:
+        """A program as hosts run it, stopped as supervisor does when it has them all."""
+        place = fresh(self._plan.folder / "ours")
+        for part in ("streams", "credentials", "data", "state"):
+            (place / part).mkdir()
+        stream = {
+            "kind": "filterstream",
+            "name": "b",
+            "credential": "c",
+            "api_url": f"https://localhost:{self._port}",
+            "data_dir": f"{place}/data",
+            "state_dir": f"{place}/state",
+            "rules": [{"name": "main", "track": ["storm"]}],
+            "min_free": "0",
+            **settings,
+        }
+        (place / "streams/twitterfilter-b.json").write_text(json.dumps(stream))
+        (place / "environment.json").write_text(json.dumps(self._trust))
+        (place / "credentials/c.json").write_text(json.dumps({"bearer_token": token(posts, rate)}))
+        for secret in ("environment.json", "credentials/c.json"):
+            (place / secret).chmod(0o600)
+
+        def stop(program: subprocess.Popen[bytes]) -> None:
+            status, until = place / "state/status/twitterfilter-b.json", time.monotonic() + _PATIENCE
+            while not status.exists() or json.loads(status.read_bytes())["posts_today"] < posts:
+                if program.poll() is not None or time.monotonic() > until:
+                    raise CompetitorError(f"sfm-stream did not get {posts} posts\n{(place / 'errors').read_text()}")
+                time.sleep(0.05)
+            program.send_signal(signal.SIGTERM)
+
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "sfm_stream",
+            "filterstream",
+            "b",
+            "--save",
+            "--config-dir",
+            place,
+        ]
+        used = process.run(command, cwd=place, until=stop)
+        files = list((place / "data").glob("*.jsonl.*"))
+        journal = (place / "state/journal/twitterfilter-b.jsonl").read_text().splitlines()
+        kept = sum(event.get("posts", 0) for event in map(json.loads, journal) if event["event"] == "rotate")
+        return Figure(used, sum(file.stat().st_size for file in files), kept)
+
+
+def run_paced(captures: Captures, settings: dict[str, object], seconds: int, start: float) -> tuple[float, int]:
+    """The share of a core at `RATE`, and how many posts were lost."""
+    posts = RATE * seconds
+    figure = captures.ours(posts, settings, RATE)
+    return (figure.used.cpu - start) / seconds, posts - (figure.posts or 0)
+
+
+def run(plan: Plan) -> Result:
+    """Measures."""
+    posts = BOUNDED_POSTS if plan.bounded else POSTS
+    seconds = 3 if plan.bounded else 30
+    with serving(plan.folder, posts) as port:
+        captures = Captures(plan, port)
+        competitors = captures.competitors()
+        # The floor is a small thing beside its start: it reads more of them, the same again.
+        counts = {name: posts * FLOOR_FACTOR if name == FLOOR else posts for name in competitors}
+        full = rounds.interleave(plan.rounds, {name: partial(each, counts[name]) for name, each in competitors.items()})
+        start = rounds.interleave(plan.rounds, {name: partial(each, 1) for name, each in competitors.items()})
+        starts = {name: statistics.median(figure.used.cpu for figure in figures) for name, figures in start.items()}
+        paced = {
+            name: run_paced(captures, {"compression": "zstd"} if name == OURS_ZSTD else {}, seconds, starts[name])
+            for name in competitors
+            if name in (OURS_GZIP, OURS_ZSTD)
+        }
+        with (plan.folder / "posts.jsonl").open("rb") as lines:
+            mean = sum(map(len, lines)) / posts
+    for name, figures in full.items():
+        if lost := sum(posts - figure.posts for figure in figures if figure.posts is not None):
+            raise CompetitorError(f"{name} lost {lost} posts")
+    cost = {
+        name: [(figure.used.cpu - starts[name]) / counts[name] * 1e6 for figure in figures]
+        for name, figures in full.items()
+    }
+    rows = [
+        (
+            name,
+            f"{statistics.median(cost[name]):.1f}",
+            f"{max(figure.used.memory for figure in figures):.0f}",
+            figures[0].size and f"{figures[0].size / posts:.0f}",
+            f"{starts[name]:.2f}",
+        )
+        for name, figures in full.items()
+    ]
+    title = f"{posts} posts of {mean:.0f} bytes over TLS"
+    flood = [(name, f"{share:.0%}", lost) for name, (share, lost) in paced.items()]
+    return Result(
+        [
+            Table(title, ("PROGRAM", "CPU µs/POST", "PEAK MB", "BYTES/POST ON DISK", "START, CPU s"), rows),
+            Table(f"{RATE} posts a second for {seconds} s", ("PROGRAM", "SHARE OF A CORE", "POSTS LOST"), flood),
+        ],
+        _ratios(cost, {name: figures[0].size or 0 for name, figures in full.items()}, paced),
+    )
+
+
+def _ratios(
+    cost: dict[str, list[float]], size: dict[str, int], paced: dict[str, tuple[float, int]]
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for ours, alone in ((OURS_GZIP, GZIP), (OURS_ZSTD, ZSTD)):
+        if ours not in cost:
+            continue
+        kind = ours.split()[-1]
+        least = [floor + compressor for floor, compressor in zip(cost[FLOOR], cost[alone], strict=True)]
+        found[f"{kind} / (floor + compressor)"] = rounds.ratio(cost[ours], least)
+        found[f"twarc2 / {kind}"] = rounds.ratio(cost[TWARC], cost[ours])
+        found[f"SFM's way / {kind}"] = rounds.ratio(cost[SFM], cost[ours])
+        found[f"posts lost, {kind}"] = paced[ours][1]
+    if OURS_ZSTD in size:
+        found["size of zstd / gzip -6"] = size[OURS_ZSTD] / size[GNU_GZIP]
+    return found
