@@ -27,7 +27,7 @@ def test_every_other_round_goes_the_other_way():
     order = []
     figures = rounds.interleave(2, {name: lambda name=name: order.append(name) for name in "abc"})
     assert "".join(order) == "abccba"
-    assert figures == dict.fromkeys("abc", [None, None])
+    assert figures == {"a": [None] * 2, "b": [None] * 2, "c": [None] * 2}
 
 
 def test_a_ratio_is_made_within_each_round():
