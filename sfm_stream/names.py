@@ -20,11 +20,17 @@ from pathlib import PurePath
 
 import msgspec
 
-from sfm_stream.compression.formats import FORMATS
+from sfm_stream.compression.formats import FORMATS, Format
 
-SUFFIX = ".jsonl.gz"
-SUFFIXES = tuple(f".jsonl{each.suffix}" for each in FORMATS)
+
+def suffix_of(kind: Format) -> str:
+    """What the names of our own capture files of this format end in."""
+    return f".jsonl{kind.suffix}"
+
+
+SUFFIXES = tuple(map(suffix_of, FORMATS))
 """What the names of our own capture files end in."""
+SUFFIX = SUFFIXES[0]
 PART = ".part"
 DAMAGED = ".damaged"
 _TIME = "%Y-%m-%dT%H-%M-%SZ"
@@ -56,6 +62,11 @@ class CaptureName(msgspec.Struct, frozen=True, order=True):
     def __str__(self) -> str:
         number = f"_{self.number}" if self.number > 1 else ""
         return f"{self.program}-{self.time.strftime(_TIME)}{number}{self.suffix}"
+
+    @property
+    def in_all_formats(self) -> list[CaptureName]:
+        """The names that unpack to the same as this one of ours."""
+        return [msgspec.structs.replace(self, suffix=each) for each in SUFFIXES]
 
     @property
     def folder(self) -> PurePath:

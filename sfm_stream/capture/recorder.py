@@ -289,6 +289,7 @@ class Recorder:
             stream.program,
             stream.save_interval,
             stream.save_bytes,
+            stream.format,
             self._journal,
             self._source.classify,
         )
@@ -520,18 +521,25 @@ class Recorder:
                 self._meter.save()
 
     def _reread(self) -> None:
-        """Takes up what may change while the connection stands: the rules."""
+        """Takes up what may change while the connection stands: the rules, and the format of the next file."""
         try:
             stream = self._settings()
         except ConfigError as error:
             log.error("settings not taken up: %s", error)
             self._journal.write("settings", fault=str(error))
             return
-        if self._source.without_live_settings(stream) != self._source.without_live_settings(self._stream):
-            log.warning("settings besides the rules have changed, too: they are taken up at the next start")
+        if self._lasting(stream) != self._lasting(self._stream):
+            log.warning("settings have changed, too, that are taken up at the next start")
+        if isinstance(self._sink, Files):
+            self._sink.kind = stream.format
         self._record_settings()
         log.info("settings read again")
         self._feed.update(stream)
+
+    def _lasting(self, stream: StreamSettings) -> StreamSettings:
+        """The settings that hold for as long as the program runs."""
+        lasting: StreamSettings = self._source.without_live_settings(stream.without_format)
+        return lasting
 
     def _drain(self, connection: Connection) -> None:
         """Writes what is still under way, for a bounded time."""

@@ -1,7 +1,7 @@
 """Makes proper capture files of the segments that a crash has left behind.
 
 Every complete line that is certain to be what was written is kept: what the segment's `check` vouches for, or all of a
-gzip whose own sum holds. What a crash cut short is dropped and counted. Where bytes are other than were written, the
+file whose own sum holds. What a crash cut short is dropped and counted. Where bytes are other than were written, the
 whole segment is kept aside besides, under a name that no capture file has: what lies beyond the damage may have been
 altered, and a person decides.
 
@@ -23,19 +23,18 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 import msgspec
-from zlib_ng import zlib_ng
 
 from sfm_stream import names, reading
 from sfm_stream.capture import check
-from sfm_stream.capture.segment import LEVEL
+from sfm_stream.compression.content import Content, opened
+from sfm_stream.compression.formats import GZIP, DamagedError, Format, of_name
 from sfm_stream.durable import asides, sync_directory, write_all
 from sfm_stream.sources.base import Classify
 
-_GZIP = 31
 _CHUNK = 1 << 18
 _LITTLE = 1 << 9
 _ZEROS = 8
-"""A gzip may end in so many zeros of its own: its sum and its length."""
+"""A whole file may end in so many zeros of its own: its sum, and in gzip its length."""
 
 
 class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +81,12 @@ def leftovers(directory: Path, program: str) -> list[Path]:
 
 def finished(directory: Path, program: str) -> dict[str, Path]:
     """The capture files of a program that still lie where it wrote them, by name."""
-    found = {path.name: names.parse(path.name) for path in directory.glob(f"{program}-*{names.SUFFIX}")}
-    return {name: directory / name for name, parsed in found.items() if parsed and parsed.program == program}
+    found = {path.name: names.parse(path.name) for path in directory.glob(f"{program}-*")}
+    return {
+        name: directory / name
+        for name, parsed in found.items()
+        if parsed and parsed.program == program and parsed.suffix in names.SUFFIXES
+    }
 
 
 def examine(path: Path, classify: Classify) -> Salvaged:
@@ -108,10 +111,8 @@ def lines(path: Path) -> Iterator[bytes]:
     Raises:
         OSError: It cannot be read.
     """
-    tail = b""
-    for piece in _text(path, path.stat().st_size):
-        *whole, tail = (tail + piece).split(b"\n")
-        yield from whole
+    with opened(path) as content:
+        yield from content.lines()
 
 
 def salvage(path: Path, classify: Classify) -> Salvaged:
@@ -127,12 +128,12 @@ def salvage(path: Path, classify: Classify) -> Salvaged:
     temporary = path.with_name(f".{path.name}.salvage")
     temporary.unlink(missing_ok=True)  # of a salvage that was killed; it may be read-only already
     kept = _Kept(classify)
-    deflate = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, _GZIP)
+    compressor = _format(path).compressor()
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:
         for text in kept.complete_lines(_text(path, certain.size)):
-            kept.take(descriptor, deflate.compress(text))
-        kept.take(descriptor, deflate.flush(zlib_ng.Z_FINISH))
+            kept.take(descriptor, compressor.compress(text))
+        kept.take(descriptor, compressor.finish())
         os.fchmod(descriptor, 0o440)
         # Were this killed and run again, it would still know since when lines are lost.
         os.utime(descriptor, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -209,22 +210,22 @@ def _checked(file: BinaryIO, written: int, flushes: Iterable[check.Flush]) -> _C
 
 
 def _reads(path: Path) -> tuple[bool, bool]:
-    """Whether a gzip can be read without a fault, and whether it is whole: its own sum holds, and nothing follows."""
-    inflate = zlib.decompressobj(_GZIP)
+    """Whether a file can be read without a fault, and whether it is whole: its own sum holds, and nothing follows."""
+    member = _format(path).decompressor()
     with path.open("rb") as file:
         left = _size_without_zeros(file)
         try:
-            while not inflate.eof and (data := file.read(min(_CHUNK, left))):
+            while not member.eof and (data := file.read(min(_CHUNK, left))):
                 left -= len(data)
-                inflate.decompress(data)
-        except zlib.error:
+                member.decompress(data)
+        except DamagedError:
             return False, False
-        if inflate.eof:
-            alone = not left and not inflate.unused_data
+        if member.eof:
+            alone = not left and not member.unused_data
             return alone, alone
-        with suppress(zlib.error):
-            inflate.decompress(file.read(_ZEROS))
-    return True, inflate.eof
+        with suppress(DamagedError):
+            member.decompress(file.read(_ZEROS))
+    return True, member.eof
 
 
 def _keep_aside(path: Path) -> None:
@@ -299,12 +300,14 @@ class _Kept:
 
 
 def _text(path: Path, size: int, step: int = _CHUNK) -> Iterator[bytes]:
-    """The text in the first `size` bytes of a gzip, in pieces, up to the one of `step` bytes that cannot be read."""
-    inflate = zlib.decompressobj(_GZIP)
-    with suppress(zlib.error), os.fdopen(reading.open_regular(path), "rb") as file:
-        while not inflate.eof and (data := file.read(min(step, size))):
-            size -= len(data)
-            yield inflate.decompress(data)
+    """The text in the first `size` bytes of a file, in pieces, up to the `step` bytes of which some cannot be read."""
+    with os.fdopen(reading.open_regular(path), "rb") as file:
+        steps = (file.read(min(step, size - at)) for at in range(0, size, step))
+        yield from Content(steps, _format(path))
+
+
+def _format(path: Path) -> Format:
+    return of_name(path.name.partition(names.DAMAGED)[0]) or GZIP
 
 
 def _size_without_zeros(file: BinaryIO) -> int:

@@ -1,9 +1,9 @@
-"""The file that a stream is writing: a gzip of lines that ends up whole whatever happens.
+"""The file that a stream is writing: compressed lines that end up whole whatever happens.
 
 A segment is created exclusively under its ``.part`` name. What was written is given to the system
-at each `flush` and is on the disk after each `sync`; either ends a deflate block, so that all of it
+at each `flush` and is on the disk after each `sync`; either ends a block of the format, so that all of it
 can be read back though the rest be lost, and has its sum in the segment's `check`, so that it can be
-trusted. `finish` completes the gzip, syncs, renames and syncs the directory: from then on it is a
+trusted. `finish` completes the file, syncs, renames and syncs the directory: from then on it is a
 capture file, read-only, and never changes again.
 
 Not promised: lines since the last flush survive no kill -9, lines since the last sync no power cut.
@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from zlib_ng import zlib_ng
 
 from sfm_stream import names
 from sfm_stream.capture.check import Check
+from sfm_stream.compression.formats import GZIP, Format
 from sfm_stream.durable import sync_directory, write_all
 from sfm_stream.sources.base import Position
 
-LEVEL = 6
-"""zlib-ng's level: half the CPU of gzip -6 at 3 % larger files."""
 MOST = 1 << 20
 """Compressed bytes that wait for a flush; more are flushed before it is due."""
-_GZIP = 31  # window bits: 15, and 16 for a gzip header and trailer
 
 
 class Line(NamedTuple):
@@ -65,12 +62,18 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
 class Segment:
     """A segment being written.
 
+    Args:
+        directory: Where it is made.
+        program: Begins its name.
+        begun: Stands in its name.
+        kind: Its format.
+
     Raises:
         OSError: From any method, when the disk is full or fails; what was flushed before stays readable.
     """
 
-    def __init__(self, directory: Path, program: str, begun: datetime) -> None:
-        self.name, self._descriptor = _create(directory, program, begun)
+    def __init__(self, directory: Path, program: str, begun: datetime, kind: Format = GZIP) -> None:
+        self.name, self._descriptor = _create(directory, program, begun, kind)
         self.path = directory / f"{self.name}{names.PART}"
         self.posts = 0
         self.size = 0
@@ -81,7 +84,7 @@ class Segment:
         self._first: Line | None = None
         self._last: Line | None = None
         self._digest = hashlib.sha256()
-        self._deflate = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, _GZIP)
+        self._compressor = kind.compressor()
         self._waiting: list[bytes] = []
         self._flushed = 0
         self._since = 0.0
@@ -96,13 +99,13 @@ class Segment:
         self.posts += len(lines)
         self._since = self._since or lines[0].time
         self.unflushed = self.unsynced = True
-        self._take(self._deflate.compress(b"\n".join([*(line.raw for line in lines), b""])))
+        self._take(self._compressor.compress(b"\n".join([*(line.raw for line in lines), b""])))
         if self.size - self._flushed >= MOST:
             self.flush()
 
     def flush(self) -> None:
         """Gives all that was written to the system, where a kill -9 cannot reach it."""
-        self._give(zlib_ng.Z_SYNC_FLUSH)
+        self._give(self._compressor.flush)
         self.unflushed = False
 
     def sync(self) -> None:
@@ -144,7 +147,7 @@ class Segment:
 
     def finish(self) -> Finished:
         """Turns the segment into a capture file."""
-        self._give(zlib_ng.Z_FINISH)
+        self._give(self._compressor.finish)
         try:
             os.fchmod(self._descriptor, 0o440)
             os.fsync(self._descriptor)
@@ -177,11 +180,11 @@ class Segment:
             self._digest.update(data)
             self.size += len(data)
 
-    def _give(self, flush: int) -> None:
-        """Ends a block, or the gzip, and writes all that waits: first what vouches for it."""
+    def _give(self, end: Callable[[], bytes]) -> None:
+        """Ends a block, or the whole, and writes all that waits: first what vouches for it."""
         if self._failed is not None:
             raise self._failed  # nothing may follow what was written in part
-        self._take(self._deflate.flush(flush))
+        self._take(end())
         data = b"".join(self._waiting)
         if not data:
             return
@@ -195,9 +198,9 @@ class Segment:
         self._flushed, self._since = self.size, 0.0
 
 
-def _create(directory: Path, program: str, begun: datetime) -> tuple[names.CaptureName, int]:
+def _create(directory: Path, program: str, begun: datetime, kind: Format) -> tuple[names.CaptureName, int]:
     """A name that nothing has yet, neither as a segment nor as a capture file, and its new file."""
-    name = names.CaptureName(program=program, time=begun.replace(microsecond=0))
+    name = names.CaptureName(program=program, time=begun.replace(microsecond=0), suffix=names.suffix_of(kind))
     while True:
         segment = directory / f"{name}{names.PART}"
         try:
@@ -206,7 +209,7 @@ def _create(directory: Path, program: str, begun: datetime) -> tuple[names.Captu
             pass
         else:
             # Only the one holder of a segment can make its capture file: looked at now and not before, that stays true.
-            if not (directory / str(name)).exists():
+            if not any((directory / str(each)).exists() for each in name.in_all_formats):
                 return name, descriptor
             os.close(descriptor)
             segment.unlink()

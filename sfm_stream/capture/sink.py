@@ -18,6 +18,7 @@ import msgspec
 from sfm_stream import clock, reading
 from sfm_stream.capture import salvage
 from sfm_stream.capture.segment import Line, Segment
+from sfm_stream.compression.formats import Format
 from sfm_stream.record.journal import Record
 from sfm_stream.sources.base import Classify, Position
 
@@ -74,6 +75,7 @@ class Files:
         program: Begins the files' names.
         interval: Seconds after which a segment is finished.
         size: Bytes of file after which it is finished sooner; None for never.
+        kind: The files' format; may be changed, and holds from the next file on.
         journal: Told of each capture file.
         classify: The source's.
     """
@@ -84,9 +86,11 @@ class Files:
         program: str,
         interval: float,
         size: int | None,
+        kind: Format,
         journal: Record,
         classify: Classify,
     ) -> None:
+        self.kind = kind
         self._directory = directory
         self._classify = classify
         self._program = program
@@ -124,7 +128,7 @@ class Files:
         if self.unflushed_since is None:
             self.unflushed_since = lines[0].time
         if self._segment is None:
-            self._segment = Segment(self._directory, self._program, clock.now())
+            self._segment = Segment(self._directory, self._program, clock.now(), self.kind)
             self._begun = self._flushed = self._synced = self._looked = now
         elif not self._segment.unflushed:
             self._flushed = now

@@ -5,7 +5,7 @@ Read a file as::
     with opened(path) as content:
         for line in content.lines():
             ...
-    if content.ending != "whole":
+    if content.ending != "whole" or content.rest:
         ...
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from sfm_stream import reading
-from sfm_stream.compression.formats import DamagedError, Format, of_head
+from sfm_stream.compression.formats import DamagedError, Format, of_head, of_name
 
 Ending = Literal["whole", "torn", "damaged"]
 
@@ -38,15 +38,18 @@ class Content:
 
     Args:
         pieces: The file's bytes, cut anywhere.
+        kind: Its format where its first bytes tell none; None for plain text.
 
     Attributes:
-        format: Told by its first bytes; None for plain text, and before the first piece.
+        format: The format; told by the first bytes.
+        rest: What followed the end of the last of the `lines`: the beginning of one that was torn, mostly.
         ending: ``whole``; ``torn``, where it stops before its end, as a file does that is being written, or that a
             crash has left; ``damaged``, where bytes are not those that were written. None while it is not read.
     """
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self.format: Format | None = None
+    def __init__(self, pieces: Iterable[bytes], kind: Format | None = None) -> None:
+        self.format = kind
+        self.rest = b""
         self.ending: Ending | None = None
         self._pieces = iter(pieces)
 
@@ -54,7 +57,7 @@ class Content:
         head = b""
         while len(head) < _MAGIC and (piece := next(self._pieces, None)) is not None:
             head += piece
-        self.format = of_head(head)
+        self.format = of_head(head) or self.format
         if self.format is None:
             if head:
                 yield head
@@ -67,10 +70,7 @@ class Content:
                 self.ending = "damaged"
 
     def lines(self) -> Iterator[bytes]:
-        r"""The lines, which end in ``\n``, without that; empty ones as well.
-
-        What follows the last ``\n`` comes as a line, too: in a file that is not whole, it is the beginning of one.
-        """
+        r"""The lines that end in ``\n``, without that; empty ones as well."""
         tail: list[bytes] = []
         for piece in self:
             first, *others = piece.split(b"\n")
@@ -79,8 +79,7 @@ class Content:
                 yield b"".join(tail)
                 tail = [others.pop()]
                 yield from others
-        if rest := b"".join(tail):
-            yield rest
+        self.rest = b"".join(tail)
 
     def _text(self, kind: Format, data: bytes) -> Iterator[bytes]:
         member = kind.decompressor()
@@ -104,10 +103,10 @@ class Content:
 
 @contextmanager
 def opened(path: Path | str) -> Iterator[Content]:
-    """The content of the file at `path`.
+    """The content of the file at `path`; where its first bytes tell no format, its name does.
 
     Raises:
         OSError: It cannot be opened, also while reading; or it is no regular file.
     """
     with os.fdopen(reading.open_regular(path), "rb", buffering=CHUNK) as file:
-        yield Content(iter(lambda: file.read(_STEP), b""))
+        yield Content(iter(lambda: file.read(_STEP), b""), of_name(str(path)))

@@ -7,7 +7,8 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from sfm_stream.settings.model import Budget, Credential, Positive, Seconds
+from sfm_stream.compression import formats
+from sfm_stream.settings.model import Budget, Credential, Level, Positive, Seconds
 
 
 class DeclaredCredential(Credential, frozen=True, kw_only=True):
@@ -35,6 +36,8 @@ class DeclaredStream(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
     save_interval: Seconds | None = None
     save_bytes: Positive | None = None
+    compression: formats.Name | None = None
+    compression_level: Level | None = None
 
 
 class DeclaredFilter(DeclaredStream, frozen=True, kw_only=True):
@@ -51,6 +54,8 @@ class HostVars(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: str = "/var/lib/sfm/state"
     save_interval: Seconds = 900.0
     save_bytes: Positive | None = None
+    compression: formats.Name = "gzip"
+    compression_level: Level | None = None
     min_free: str = "1G"
     contact: str = ""
 
@@ -71,11 +76,16 @@ class HostDefaults(NamedTuple):
     def common(self, declared: DeclaredStream) -> dict[str, Any]:
         """The settings that streams of all sources have, but for their names, credentials and budgets."""
         host = self.host
+        compression, level = declared.compression or host.compression, declared.compression_level
+        if level is None and compression == host.compression:  # the levels of another format mean something else
+            level = host.compression_level
         return {
             "active": declared.active,
             "data_dir": host.data_dir,
             "state_dir": host.state_dir,
             "save_interval": declared.save_interval or host.save_interval,
             "save_bytes": declared.save_bytes or host.save_bytes,
+            "compression": compression,
+            "compression_level": level,
             "min_free": host.min_free,
         }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 
+from sfm_stream.compression import formats
 from sfm_stream.settings.faults import Secret
 
 SAMPLE = "streamsample"
@@ -18,6 +19,7 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Level = Annotated[int, msgspec.Meta(ge=1, le=9)]
 Degrees = tuple[float, float, float, float]
 
 
@@ -89,6 +91,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         state_dir: Where journal, lock and live status go.
         save_interval: Seconds after which a segment is finished.
         save_bytes: Compressed size after which it is finished sooner; None for never.
+        compression: The format of files.
+        compression_level: From 1, which is fast, to 9, for the smallest files; None for the format's usual one.
         min_free: Free space that the data directory's filesystem must keep, like ``1G`` or ``5%``.
         budget: What the credential, or the stream where it has none, may consume.
         accounts: The ids of accounts followed by name, as the source resolved them: the name without @ and in small
@@ -103,6 +107,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     state_dir: str = "/var/lib/sfm/state"
     save_interval: Seconds = 900.0
     save_bytes: Positive | None = None
+    compression: formats.Name = "gzip"
+    compression_level: Level | None = None
     min_free: str = "1G"
     budget: Budget = Budget()
     accounts: dict[str, str] = {}
@@ -111,6 +117,16 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     def budget_key(self) -> str:
         """Under which name what it consumes is counted: that of its credential, or its own."""
         return self.credential or self.program
+
+    @property
+    def format(self) -> formats.Format:
+        """The format of its files, at the level that is wanted."""
+        return formats.BY_NAME[self.compression].at(self.compression_level)
+
+    @property
+    def without_format(self) -> Self:
+        """The settings without that, which a running program takes up with its next file."""
+        return msgspec.structs.replace(self, compression="gzip", compression_level=None)
 
     @property
     def program(self) -> str:

@@ -126,7 +126,7 @@ class _Host:
 
     def digest(self, stream: StreamSettings) -> str:
         """See `ResolvedStream.digest`."""
-        settings = msgspec.json.encode(registry.source(stream.source).without_live_settings(stream))
+        settings = msgspec.json.encode(registry.source(stream.source).without_live_settings(stream.without_format))
         secret = msgspec.json.encode(self._secret(stream), enc_hook=str)
         environment = [msgspec.json.encode(self.environment)] if self.environment else []
         return hashlib.sha256(b"\n".join((__version__.encode(), settings, secret, *environment))).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from tests.contract.harnesses import HARNESSES, Harness
 from tests.contract.relay import Relay
 from tests.fault.compare import capture_files, lines_of
 from tests.fault.world import World, until
+from tests.support.files import whole_lines
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_the_journal_names_the_first_and_last_line_of_each_file_as_the_source_do
     assert world.events("salvage"), str(world)
     assert world.events("rotate"), str(world)
     for path in capture_files(world):
-        lines = gzip.decompress(path.read_bytes()).splitlines()
+        lines = whole_lines(path)
         ids = (classify(lines[0]).id, classify(lines[-1]).id)
         assert ids == (told[path.name]["first_id"], told[path.name]["last_id"]), path.name
         assert all(ids), ids

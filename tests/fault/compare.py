@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections import Counter
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.fault.world import Entry, World
+from tests.support import files
+from tests.support.files import whole_lines
 
 TOLERANCE = 1.0
 """Seconds: every outage is a gap within so much."""
@@ -42,12 +43,12 @@ def seconds(text: str) -> float:
 
 def lines_of(world: World) -> list[bytes]:
     """The lines of all capture files, in the order of their names."""
-    return [line for path in capture_files(world) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    return [line for path in capture_files(world) for line in whole_lines(path)]
 
 
 def capture_files(world: World) -> list[Path]:
     """The capture files, by name."""
-    return sorted(world.data.glob("*.jsonl.gz"))
+    return files.capture_files(world.data)
 
 
 def kept_ids(world: World) -> list[str]:
@@ -118,21 +119,19 @@ def nothing_missing(world: World, *, slack: float = SLACK) -> Compared:
 
 
 def files_are_whole(world: World) -> None:
-    """Every capture file passes gzip's test, is as the journal says, and no segment is left."""
+    """Every capture file is whole by its own sum, is as the journal says, and no segment is left."""
     noted = {e["file"]: e for e in world.journal() if e["event"] in {"rotate", "salvage"} and e.get("file")}
-    files = capture_files(world)
-    for path in files:
-        raw = path.read_bytes()
-        text = gzip.decompress(raw)
-        assert text.endswith(b"\n"), f"{path.name} ends within a line"
+    found = capture_files(world)
+    for path in found:
+        raw, posts = path.read_bytes(), len(whole_lines(path))
         if path.name in noted:
             entry = noted[path.name]
             assert hashlib.sha256(raw).hexdigest() == entry["sha256"], f"{path.name} is not what the journal says"
-            assert (text.count(b"\n"), len(raw)) == (entry["posts"], entry["bytes"]), path.name
-    unknown = {path.name for path in files} - noted.keys()
+            assert (posts, len(raw)) == (entry["posts"], entry["bytes"]), path.name
+    unknown = {path.name for path in found} - noted.keys()
     assert not unknown, f"capture files that the journal does not know: {unknown} {world}"
-    assert not noted.keys() - {path.name for path in files}, f"capture files gone: {world}"
-    leftovers = [path.name for path in world.data.iterdir() if path not in files]
+    assert not noted.keys() - {path.name for path in found}, f"capture files gone: {world}"
+    leftovers = [path.name for path in world.data.iterdir() if path not in found]
     assert not leftovers, f"{leftovers} left in the data directory: {world}"
 
 

@@ -94,6 +94,6 @@ def make_world(tmp_path: Path, shared: Simulated) -> Iterator[Callable[..., Worl
 
 
 @pytest.fixture
-def world(make_world: Callable[..., World]) -> World:
-    """A filter at the shared simulator."""
-    return make_world()
+def world(request: pytest.FixtureRequest, make_world: Callable[..., World]) -> World:
+    """A filter at the shared simulator; its files are in gzip, where `in_both_formats` does not say otherwise."""
+    return make_world(compression=getattr(request, "param", "gzip"))

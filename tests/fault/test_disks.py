@@ -96,12 +96,12 @@ def test_a_stream_does_not_begin_on_a_full_disk(make_world: Callable[..., World]
     nothing_missing(world)
 
 
-@pytest.mark.parametrize("where", ["data", "state"])
+@pytest.mark.parametrize(("where", "compression"), [("data", "gzip"), ("data", "zstd"), ("state", "gzip")])
 def test_a_full_disk_ends_the_program_with_73_and_keeps_what_was_flushed(
-    make_world: Callable[..., World], small_disk: Mounted, where: str
+    make_world: Callable[..., World], small_disk: Mounted, where: str, compression: str
 ) -> None:
     """Without a floor the disk runs full: the program says so, and the next start salvages what is there."""
-    world = make_world(min_free="0", **{f"{where}_dir": str(small_disk.place)})
+    world = make_world(min_free="0", compression=compression, **{f"{where}_dir": str(small_disk.place)})
     setattr(world, where, small_disk.place)
     running = world.start("--interval", "2")
     world.connected()
@@ -164,7 +164,11 @@ os.{call} = failing
 """
 
 
-@pytest.mark.parametrize(("call", "error"), [("write", "EIO"), ("fdatasync", "EIO"), ("fsync", "EIO")])
+@pytest.mark.parametrize(
+    ("call", "error", "world"),
+    [("write", "EIO", "gzip"), ("write", "EIO", "zstd"), ("fdatasync", "EIO", "gzip"), ("fsync", "EIO", "zstd")],
+    indirect=["world"],
+)
 def test_a_failing_disk_ends_the_program_with_73(world: World, call: str, error: str) -> None:
     """EIO from any call: the process says so, and what was flushed before is salvaged."""
     flag = world.folder / "broken"
@@ -216,7 +220,7 @@ def test_what_waited_for_a_slow_disk_at_the_end_is_in_the_gap(
     simulator: Callable[..., Simulated], make_world: Callable[..., World], end: str
 ) -> None:
     """Killed, or ended by EIO, with posts of seconds unwritten: the gap begins with the first of them."""
-    world = make_world(simulator("--rate", "250"), kind="streamsample")
+    world = make_world(simulator("--rate", "250"), kind="streamsample", compression="zstd")
     flag = world.folder / "broken"
     running = world.start(patch=FAILING.format(call="write", error="EIO", flag=str(flag)) + SLOW.format(seconds=2.5))
     world.connected()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import random
 import re
 import signal
 import time
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from sfm_stream.clock import now
+from sfm_stream.compression.content import Content
 from sfm_stream.record import gaps, last_run
 from sfm_stream.record.journal import read
 from tests.fault.compare import Compared, capture_files, compare, kept_ids, nothing_missing, seconds
-from tests.fault.world import Simulated, World, until
+from tests.fault.world import COMPRESSIONS, Simulated, World, in_both_formats, until
 
 FREELY = "from sfm_stream.sources.x import backoff; backoff.CONNECTS = 1_000_000"
 STREAMS = 4
@@ -47,7 +46,7 @@ def _end_at_random(world: World, number: signal.Signals, rounds: int, seed: int,
 
 
 def _all(make_world: Callable[..., World], simulated: Simulated, run: Callable[[World, int], object]) -> list[World]:
-    worlds = [make_world(simulated) for _ in range(STREAMS)]
+    worlds = [make_world(simulated, compression=COMPRESSIONS[number % 2]) for number in range(STREAMS)]
     with ThreadPoolExecutor(STREAMS) as pool:
         list(pool.map(run, worlds, range(STREAMS)))
     return worlds
@@ -98,9 +97,11 @@ def test_kill_9_while_files_rotate_leaves_only_whole_files(
 ) -> None:
     """Five files a second, and a kill amid them: each is whole, and the journal knows each."""
     simulated = simulator("--rate", "100", "--connects", "100000")
-    world = make_world(simulated)
-    _end_at_random(world, signal.SIGKILL, 5, 7, "--interval", "0.2")
-    compare(world)
+    worlds = [make_world(simulated, compression=each) for each in COMPRESSIONS]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda world: _end_at_random(world, signal.SIGKILL, 5, 7, "--interval", "0.2"), worlds))
+    for world in worlds:
+        compare(world)
 
 
 def test_sigterm_while_files_rotate_loses_nothing(world: World) -> None:
@@ -194,9 +195,10 @@ REBOOTED = "from pathlib import Path; from sfm_stream.record import last_run; la
 
 def test_a_power_cut_keeps_all_up_to_the_last_sync(make_world: Callable[..., World]) -> None:
     """The segment as the disk has it: cut at the last sync, or with anything after it; the gap begins no later."""
-    worlds = [make_world() for _ in range(3)]
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(_cut_the_power, worlds, (b"", b"\0" * 300, b"garbage" * 40)))
+    beyond = (b"", b"\0" * 300, b"garbage" * 40)
+    worlds = [make_world(compression=each) for each in COMPRESSIONS for _ in beyond]
+    with ThreadPoolExecutor(STREAMS) as pool:
+        list(pool.map(_cut_the_power, worlds, beyond * len(COMPRESSIONS)))
     for world in worlds:
         compare(world, slack=12)
 
@@ -213,7 +215,7 @@ def _cut_the_power(world: World, beyond: bytes) -> None:
     segment = Path(path)
     stamp = segment.stat()
     synced = segment.read_bytes()[: int(size)]
-    kept = gzip_lines(synced)
+    kept = len(list(Content([synced]).lines()))
     segment.write_bytes(synced + beyond)
     os.utime(segment, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     again = world.start(patch=REBOOTED.format(path=str(boot)))
@@ -222,11 +224,6 @@ def _cut_the_power(world: World, beyond: bytes) -> None:
     again.stop()
     assert world.events("salvage")[0]["posts"] == kept
     assert kept > 0
-
-
-def gzip_lines(torn: bytes) -> int:
-    """The complete lines in the beginning of a gzip."""
-    return zlib.decompressobj(31).decompress(torn).count(b"\n")
 
 
 def test_a_torn_journal_is_healed(world: World) -> None:
@@ -284,6 +281,7 @@ def test_the_gap_of_a_kill_begins_at_its_last_sign_of_life(world: World) -> None
     compare(world)
 
 
+@in_both_formats
 def test_a_half_salvaged_segment_is_salvaged_again(world: World) -> None:
     """Killed amid a salvage, the next start begins it anew and leaves no trace of the first."""
     first = world.start()
@@ -292,7 +290,7 @@ def test_a_half_salvaged_segment_is_salvaged_again(world: World) -> None:
     until(lambda: list(world.data.glob("*.part")), "a segment in", world)
     first.kill()
     (segment,) = world.data.glob("*.part")
-    (world.data / f".{segment.name}.salvage").write_bytes(gzip.compress(b"half")[:15])
+    (world.data / f".{segment.name}.salvage").write_bytes(segment.read_bytes()[:15])
     second = world.start()
     world.connected(2)
     second.stop()
@@ -307,7 +305,7 @@ from pathlib import Path
 sync, write = segment.sync_directory, journal.Journal.write
 def die_after_rename(path):
     sync(path)
-    if {step!r} == "rename" and list(Path(path).glob("*.gz")):
+    if {step!r} == "rename" and any(each.suffix in (".gz", ".zst") for each in Path(path).iterdir()):
         os.kill(os.getpid(), signal.SIGKILL)
 def die_after_entry(self, event, /, **fields):
     write(self, event, **fields)
@@ -318,13 +316,14 @@ segment.sync_directory, journal.Journal.write = die_after_rename, die_after_entr
 
 
 STEPS = ("start", "salvage", "rules", "gap", "connect", "rename", "rotate", "disconnect", "stop")
+OF_FILES = ("salvage", "rename", "rotate")
 
 
 def test_a_kill_after_any_one_step_is_made_good(make_world: Callable[..., World]) -> None:
     """Killed right after each entry of the journal, or after a rename and before its entry: the accounts agree."""
-    worlds = [make_world() for _ in STEPS]
+    worlds = [make_world(compression="gzip") for _ in STEPS] + [make_world(compression="zstd") for _ in OF_FILES]
     with ThreadPoolExecutor(STREAMS) as pool:
-        list(pool.map(_die_and_go_on, worlds, STEPS))
+        list(pool.map(_die_and_go_on, worlds, STEPS + OF_FILES))
     for world in worlds:
         compare(world)
 

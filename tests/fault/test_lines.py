@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.fault.compare import compare, kept_ids, lines_of, nothing_missing
-from tests.fault.world import Simulated, World, until
+from tests.fault.world import Simulated, World, in_both_formats, until
 
 COMMAND = (sys.executable, "-m", "sfm_stream")
 
@@ -29,6 +29,7 @@ def test_a_gzip_coded_stream_is_read(world: World) -> None:
     nothing_missing(world)
 
 
+@in_both_formats
 def test_invalid_utf8_is_kept_as_it_came(world: World) -> None:
     """A post with bytes that are no UTF-8 is a post: none of its bytes is changed."""
     _capture(world, {"do": "inject", "what": "invalid-utf8", "after": 10})
@@ -38,6 +39,7 @@ def test_invalid_utf8_is_kept_as_it_came(world: World) -> None:
     assert odd in kept_ids(world)
 
 
+@in_both_formats
 def test_a_line_of_ten_megabytes_is_kept(world: World) -> None:
     """No line is too long for the reader, the buffer or the file."""
     _capture(world, {"do": "inject", "what": "long", "after": 10})
@@ -139,6 +141,7 @@ def test_blank_lines_are_not_kept(world: World) -> None:
     assert all(lines_of(world))
 
 
+@in_both_formats
 def test_duplicates_are_kept_and_counted(world: World) -> None:
     """What X sends twice is in the file twice; the journal says how many there were."""
     _capture(world, {"do": "duplicate", "posts": 7, "after": 5})
@@ -154,16 +157,14 @@ def test_posts_out_of_order_are_kept_in_the_order_of_their_arrival(world: World)
     assert kept_ids(world) == [event["id"] for event in world.sent()]
 
 
-def test_recorded_posts_are_in_the_files_byte_for_byte(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
-) -> None:
+@in_both_formats
+def test_recorded_posts_are_in_the_files_byte_for_byte(world: World, simulator: Callable[..., Simulated]) -> None:
     """No byte of a line changes on its way: neither escapes nor blanks nor the order of keys."""
     odd = [
         '{"matching_rules": [], "data":{"text":"storm \\u00e9 é \\/ 🎉","id":"1"}}',
         '{ "data" : { "id" : "2", "text" : "storm",\t"new_field":{"deep":[1.50,1e3,null]} } , "more": true }',
         '{"data":{"id":"3","text":"storm"},"includes":{},"errors":[{"title":"x"}]}',
     ]
-    world = make_world()
     path = world.folder / "posts.jsonl"
     path.write_text("".join(f"{line}\n" for line in odd))
     world.simulated = simulator("--posts", str(path), "--rate", "50")

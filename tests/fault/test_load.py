@@ -52,7 +52,7 @@ def _load(world: World, posts: int, share: float, patience: float) -> str:
     assert compared.in_gaps or compared.kept + dropped == compared.sent
     lost = sum(event["posts"] for event in world.ledger() if event["event"] == "lost" and event["reason"] != "ended")
     return (
-        f"{share:.0%} of a CPU, {compared.sent / took:.0f} posts/s: {compared}; "
+        f"{world.settings['compression']}, {share:.0%} of a CPU, {compared.sent / took:.0f} posts/s: {compared}; "
         f"{len(world.events('connect'))} connects, buffer {world.status()['buffer_high'] / 1e6:.1f} MB at most, "
         f"{cpu.user + cpu.system:.1f} s CPU, {memory:.0f} MB; matched and not sent by X: {lost}"
     )
@@ -63,23 +63,32 @@ def _sent(world: World) -> int:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("share", [0.25, 0.1])
+@pytest.mark.parametrize(("share", "compression"), [(0.25, "gzip"), (0.25, "zstd"), (0.1, "gzip")])
 def test_at_the_cap_of_x_a_starved_program_loses_nothing_silently(
-    full: bool, simulator: Callable[..., Simulated], make_world: Callable[..., World], figures: list[str], share: float
+    full: bool,
+    simulator: Callable[..., Simulated],
+    make_world: Callable[..., World],
+    figures: list[str],
+    share: float,
+    compression: str,
 ) -> None:
     """250 posts a second, with a quarter and a tenth of a CPU: all is in the files."""
     if share < 0.2 and not full:
         pytest.skip("takes long: only with SFM_FAULT=full or --full")
-    world = make_world(simulator("--rate", "250"), kind="streamsample")
+    world = make_world(simulator("--rate", "250"), kind="streamsample", compression=compression)
     figures.append(_load(world, 15_000 if full else 1_500, share, patience=600))
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.full
-@pytest.mark.parametrize("share", [0.9, 0.3, 0.1])
+@pytest.mark.parametrize(("share", "compression"), [(0.9, "gzip"), (0.9, "zstd"), (0.3, "zstd"), (0.1, "gzip")])
 def test_at_twenty_times_the_cap_a_starved_program_loses_nothing_silently(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World], figures: list[str], share: float
+    simulator: Callable[..., Simulated],
+    make_world: Callable[..., World],
+    figures: list[str],
+    share: float,
+    compression: str,
 ) -> None:
     """5,000 posts a second: what X cuts off or the buffer drops is in the journal, all else in the files."""
-    world = make_world(simulator("--rate", "5000", "--cap", "5000"), kind="streamsample")
+    world = make_world(simulator("--rate", "5000", "--cap", "5000"), kind="streamsample", compression=compression)
     figures.append(_load(world, 100_000, share, patience=900))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 import re
@@ -14,8 +13,9 @@ import urllib.request
 
 import pytest
 
+from sfm_stream.compression.formats import BY_NAME
 from tests.fault.compare import kept_ids, lines_of, seconds
-from tests.fault.world import World, until
+from tests.fault.world import World, in_both_formats, until
 
 STREAM = "/2/tweets/search/stream"
 AT_IMPORT = """
@@ -48,8 +48,10 @@ def _leave_a_segment(world: World, megabytes: int) -> list[bytes]:
         for number in range(megabytes * 1000)
     ]
     world.data.mkdir(parents=True, exist_ok=True)
-    segment = world.data / f"{world.program}-2026-11-24T20-15-00Z.jsonl.gz.part"
-    segment.write_bytes(gzip.compress(b"".join(line + b"\n" for line in lines), 1)[:-8])
+    kind = BY_NAME[str(world.settings["compression"])]
+    compressor = kind.at(1).compressor()
+    segment = world.data / f"{world.program}-2026-11-24T20-15-00Z.jsonl{kind.suffix}.part"
+    segment.write_bytes(compressor.compress(b"".join(line + b"\n" for line in lines)) + compressor.flush())
     return lines
 
 
@@ -66,6 +68,7 @@ salvage.write_all = slowly
 """
 
 
+@in_both_formats
 def test_a_stop_during_a_salvage_is_prompt_and_the_next_start_goes_on(world: World) -> None:
     """The salvage of a large segment takes as long as it takes, but a stop does not."""
     lines = _leave_a_segment(world, 8)

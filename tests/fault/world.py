@@ -15,11 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PATIENCE = 30.0
 """Seconds after which a condition that should have come about is given up."""
 PROMPT = 5.0
 """Seconds that a stop may take here; two are promised, on a machine with nothing else to do."""
 COMMON_WORDS = ("the", "in", "for", "election", "vote", "storm", "flood")
+COMPRESSIONS = ("gzip", "zstd")
+in_both_formats = pytest.mark.parametrize("world", COMPRESSIONS, indirect=True)
+"""For tests of what files hold and of what is left of them."""
 _HERE = Path(__file__).parent
 
 Entry = dict[str, Any]

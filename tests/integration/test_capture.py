@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import random
@@ -24,6 +23,7 @@ from sfm_stream.settings.model import Rule
 from sfm_stream.sources.x.rules.compiler import compile_rule
 from sfm_stream.sources.x.rules.match import matches
 from sfm_stream.sources.x.rules.query import parse
+from tests.support.files import whole_lines
 from tests.support.program import Program, wait_for
 from tests.support.simulator import Simulator, simulator
 
@@ -54,7 +54,7 @@ def test_every_post_that_was_sent_is_in_a_file_once_and_in_order(x: Simulator, p
     assert program.segments() == []
     for path, entry in zip(program.files(), program.journal("rotate"), strict=True):
         assert entry["file"] == path.name
-        assert entry["posts"] == len(gzip.decompress(path.read_bytes()).splitlines())
+        assert entry["posts"] == len(whole_lines(path))
 
 
 def test_recorded_posts_are_captured_byte_for_byte_when_they_match(tmp_path: Path) -> None:
@@ -210,6 +210,25 @@ def test_hangup_changes_the_rules_and_keeps_the_connection(x: Simulator, program
     assert len(x.ledger("open")) == 1
     wait_for(lambda: program.status()["settings"] != program.journal("start")[0]["settings"])
     assert program.stop() == 0
+
+
+def test_hangup_changes_the_format_of_the_next_file_and_keeps_the_connection(x: Simulator, program: Program) -> None:
+    """What is being written is finished as it was begun; nothing is lost on the way."""
+    program.write_settings(save_interval=3)
+    program.start()
+    wait_for(program.segments)
+    program.write_settings(compression="zstd", compression_level=5)
+    assert program.process is not None
+    program.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: program.status().get("settings") != program.journal("start")[0]["settings"])
+    wait_for(lambda: any(path.name.endswith(".zst.part") for path in program.segments()))
+    assert program.stop() == 0
+    formats = [path.name.partition(".")[2] for path in program.files()]
+    assert formats == sorted(formats)
+    assert {"jsonl.gz", "jsonl.zst"} == set(formats)
+    assert program.ids() == x.sent()
+    assert len(x.ledger("open")) == 1
+    assert "next start" not in program.said()
 
 
 def test_foreign_rules_are_reported_and_left_alone(x: Simulator, program: Program) -> None:

@@ -104,7 +104,7 @@ def test_the_roles_convert_every_boolean_and_number_where_they_read_it() -> None
     assert wrong == []
     # What the plan resolves is read by the examination alone, which converts it.
     judged = {"sfm_save_interval", "sfm_save_bytes", "sfm_rule_length", "sfm_rule_count", "sfm_check_rules"}
-    judged |= {"sfm_bluesky_wire"}
+    judged |= {"sfm_bluesky_wire", "sfm_compression_level"}
     assert SCALARS.keys() - seen == judged
 
 
@@ -123,14 +123,14 @@ def plan(directory: Path, *more: str) -> str:
 
 def test_all_of_them_give_one_plan_as_text_and_as_what_they_are(tmp_path: Path) -> None:
     """On the command line, where each is text in the one form and typed in the other."""
-    values = {name: {"bool": False, "int": 77, "float": 78}[kind] for name, kind in SCALARS.items()} | CHOSEN
+    values = {name: {"bool": False, "int": 7, "float": 78}[kind] for name, kind in SCALARS.items()} | CHOSEN
     text = " ".join(f"{name}={str(value).lower()}" for name, value in values.items())
     assert plan(tmp_path, "-e", text) == plan(tmp_path, "-e", json.dumps(values)) != plan(tmp_path)
 
 
 def test_an_ini_inventory_may_hold_them(tmp_path: Path) -> None:
     """Whether beside the host, where Ansible reads Python's literals, or below it, where all is text."""
-    lines = {name: {"bool": "no", "int": "77", "float": "78"}[kind] for name, kind in SCALARS.items()} | CHOSEN
+    lines = {name: {"bool": "no", "int": "7", "float": "78"}[kind] for name, kind in SCALARS.items()} | CHOSEN
     beside = " ".join(f"{name}={value}" for name, value in lines.items())
     below = "\n".join(f"{name}={value}" for name, value in lines.items())
     for number, text in enumerate((f"first {beside}\n", f"first\n[all:vars]\n{below}\n", "first sfm_start_stopped=0")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import signal
@@ -12,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.support.files import capture_files, whole_lines
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -131,7 +132,7 @@ class Program:
 
     def files(self) -> list[Path]:
         """Its capture files, oldest first."""
-        return sorted((self.folder / "data").glob(f"{self.name}-*.jsonl.gz"))
+        return capture_files(self.folder / "data", self.name)
 
     def segments(self) -> list[Path]:
         """Its segments."""
@@ -139,7 +140,7 @@ class Program:
 
     def lines(self) -> list[bytes]:
         """All lines of its capture files, without their ends."""
-        return [line for path in self.files() for line in gzip.decompress(path.read_bytes()).splitlines()]
+        return [line for path in self.files() for line in whole_lines(path)]
 
     def ids(self) -> list[str]:
         """The ids of the posts in its capture files."""

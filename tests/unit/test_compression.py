@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream.compression.content import CHUNK, Content, opened
-from sfm_stream.compression.formats import BY_NAME, FORMATS, GZIP, ZSTD, DamagedError, Format, of_file
+from sfm_stream.compression.formats import BY_NAME, FORMATS, GZIP, ZSTD, DamagedError, Format, of_name
 
 LINES = [f'{{"data":{{"id":"{n}","text":"hail, snow and 天气 {n * 7919 % 1000}"}}}}'.encode() for n in range(400)]
 TEXT = b"\n".join([*LINES, b""])
@@ -130,17 +130,18 @@ def test_text_that_expands_far_comes_in_bounded_pieces(kind: Format, tmp_path: P
 
 @formats
 def test_lines_longer_than_a_piece_are_whole(kind: Format) -> None:
-    """A post of ten megabytes is a line as any other; a last one without its end is given, too."""
-    lines = [b"a" * (10 << 20), b"", b"b" * CHUNK, b"c"]
-    content = Content([compressed(kind, b"\n".join(lines))])
+    """A post of ten megabytes is a line as any other; what follows the last is no line."""
+    lines = [b"a" * (10 << 20), b"", b"b" * CHUNK]
+    content = Content([compressed(kind, b"\n".join([*lines, b"c"]))])
     assert list(content.lines()) == lines
+    assert content.rest == b"c"
 
 
 @formats
 def test_every_level_that_is_offered_works(kind: Format) -> None:
     """From the first to the last."""
-    for level in kind.levels:
-        compressor = kind.compressor(level)
+    for level in range(1, 10):
+        compressor = kind.at(level).compressor()
         assert b"".join(Content([compressor.compress(TEXT) + compressor.finish()])) == TEXT
 
 
@@ -163,9 +164,26 @@ def test_a_files_name_tells_its_format() -> None:
     """Of a segment as of a capture file."""
     base = "streamsample-2026-11-24T20-15-00Z.jsonl"
     for name, kind in [("gz", "gzip"), ("gz.part", "gzip"), ("zst", "zstd"), ("zst.part", "zstd")]:
-        assert of_file(f"{base}.{name}") is BY_NAME[kind]
-    with pytest.raises(ValueError, match=r"ends in none of \.gz, \.zst"):
-        of_file(base)
+        assert of_name(f"{base}.{name}") is BY_NAME[kind]
+    assert of_name(base) is None
+
+
+@formats
+@pytest.mark.parametrize("head", [b"", b"\0\0", b"{not compressed}\n"])
+def test_a_file_whose_head_is_not_what_its_name_says_is_not_taken_for_text(
+    kind: Format, head: bytes, tmp_path: Path
+) -> None:
+    """What a damaged disk or a crash left is not handed on as posts; what has the head of the other format is read."""
+    path = tmp_path / f"a.jsonl{kind.suffix}"
+    path.write_bytes(head)
+    with opened(path) as content:
+        assert list(content.lines()) == []
+    assert content.ending != "whole"
+    other = next(each for each in FORMATS if each is not kind)
+    path.write_bytes(compressed(other))
+    with opened(path) as content:
+        assert list(content.lines()) == LINES
+    assert (content.format, content.ending) == (other, "whole")
 
 
 @formats

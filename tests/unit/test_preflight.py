@@ -16,7 +16,7 @@ KNOWN: dict[str, dict[str, Any]] = {
     name: {}
     for name in (
         *("sfm_api_url", "sfm_credentials", "sfm_data_dir", "sfm_environment", "sfm_filters", "sfm_save_interval"),
-        "sfm_streamsample",
+        *("sfm_compression", "sfm_compression_level", "sfm_streamsample"),
     )
 }
 TOKEN = "AAAAAAAAAAAAAAAAAAAAAsecretsecretsecret"
@@ -403,11 +403,45 @@ def digest(*changes: tuple[str, object]) -> str:
     return examine({"host": with_changes(*changes)}, KNOWN).hosts["host"][0].digest
 
 
+def test_a_filter_has_the_compression_of_its_host_or_its_own() -> None:
+    """A level of the host's is that of the host's format: another format's levels mean something else."""
+    plan = examine(
+        {
+            "host": with_changes(
+                ("sfm_compression", "zstd"),
+                ("sfm_compression_level", 9),
+                ("sfm_filters.1.compression", "gzip"),
+            )
+        },
+        KNOWN,
+    )
+    assert plan.faults == ()
+    formats = [each.stream.format for each in plan.hosts["host"]]
+    assert [(kind.name, kind.level) for kind in formats[:2]] == [("zstd", 9), ("gzip", 6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [
+        ("compression", "zip", "allowed are gzip, zstd"),
+        ("compression_level", 10, "<= 9"),
+        ("compression_level", 0, ">= 1"),
+    ],
+)
+@pytest.mark.parametrize("where", ["sfm_", "sfm_filters.0."])
+def test_a_compression_that_there_is_not_is_a_fault(where: str, name: str, value: object, cure: str) -> None:
+    """With what is allowed."""
+    (found,) = faults((where + name, value))
+    assert f"{name}: found" in found
+    assert cure in found
+
+
 def test_the_digest_changes_with_all_that_needs_a_restart_and_with_nothing_else() -> None:
-    """Rules are taken up by a running program; another secret or interval is not."""
+    """Rules and formats are taken up by a running program; another secret or interval is not."""
     assert digest() == digest(("sfm_filters.0.track", ["other"])) == digest(("sfm_filters.1.name", "other"))
     assert len({digest(), digest(("sfm_filters.0.save_interval", 5)), digest(("sfm_api_url", "http://x"))}) == 3
     assert digest() != digest(("sfm_credentials.library.bearer_token", TOKEN + "2"))
+    assert digest() == digest(("sfm_compression", "zstd"), ("sfm_compression_level", 5))
     assert digest() == digest(("sfm_environment", {}))
     assert digest() != digest(("sfm_environment", {"NO_PROXY": "example.org"}))
 

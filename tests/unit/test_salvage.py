@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
@@ -12,7 +11,6 @@ import stat
 import subprocess
 import sys
 import textwrap
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +18,12 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from zlib_ng import zlib_ng
 
 from sfm_stream.capture import check
 from sfm_stream.capture.salvage import examine, finished, leftovers, salvage
 from sfm_stream.capture.segment import Line, Segment
+from sfm_stream.compression.content import Content
+from sfm_stream.compression.formats import FORMATS, GZIP, Format
 from sfm_stream.sources.x.envelope import classify
 from tests.support.passable import passable
 
@@ -32,7 +31,21 @@ PROGRAM = "twitterfilter-storms"
 BEGUN = datetime(2026, 11, 24, 20, 15, tzinfo=UTC)
 LONG_AGO = 1_000_000_000.0
 SYNCED, ALL = 12, 30
+LAST = "2026-11-24T20-15-00Z.jsonl"
 WORDS = ["hail", "rain", "snow", "wind", "天气", "🌪", "storm", "\t", "\N{LINE SEPARATOR}"]
+
+
+class Segments:
+    """Of which format the segments are that the helpers below make."""
+
+    kind = GZIP
+
+
+@pytest.fixture(params=FORMATS, ids=lambda kind: kind.name, scope="module", autouse=True)
+def kind(request: pytest.FixtureRequest) -> Format:
+    """Every test is tried with either format."""
+    Segments.kind = request.param
+    return request.param
 
 
 def posts(seed: int) -> list[bytes]:
@@ -46,7 +59,7 @@ def posts(seed: int) -> list[bytes]:
 
 def crashed(directory: Path, lines: list[bytes], *, synced: int = SYNCED, program: str = PROGRAM) -> tuple[Path, int]:
     """A segment that was synced after some lines, and flushed after the rest; and its size at the sync."""
-    segment = Segment(directory, program, BEGUN)
+    segment = Segment(directory, program, BEGUN, Segments.kind)
     if lines[:synced]:
         segment.write([Line(raw, LONG_AGO, "") for raw in lines[:synced]])
     segment.sync()
@@ -58,10 +71,11 @@ def crashed(directory: Path, lines: list[bytes], *, synced: int = SYNCED, progra
 
 
 def text_of(path: Path) -> list[bytes]:
-    """The lines of a whole gzip, which ends with a line's end."""
-    text = gzip.decompress(path.read_bytes())
-    assert not text or text.endswith(b"\n")
-    return text.split(b"\n")[:-1]
+    """The lines of a whole file, which ends with a line's end."""
+    content = Content([path.read_bytes()])
+    lines = list(content.lines())
+    assert (content.format, content.ending, content.rest) == (Segments.kind, "whole", b"")
+    return lines
 
 
 def damaged(raw: bytes, at: int, kind: str, seed: int) -> bytes:
@@ -74,7 +88,7 @@ def damaged(raw: bytes, at: int, kind: str, seed: int) -> bytes:
 def sound_lines(path: Path, at: int) -> int:
     """The lines of a segment in the flushes that end at `at` or before."""
     ends = [flush.end for flush in check.read(path) or () if flush.end <= at]
-    return zlib.decompressobj(31).decompress(path.read_bytes()[: ends[-1]]).count(b"\n") if ends else 0
+    return len(list(Content([path.read_bytes()[: ends[-1]]]).lines())) if ends else 0
 
 
 @settings(max_examples=150)
@@ -125,7 +139,7 @@ def test_no_altered_line_is_kept_whatever_bytes_are_altered(
     if first is None:
         assert saved.aside is None
     elif saved.torn_bytes == 0:
-        assert saved.aside == f"{PROGRAM}-2026-11-24T20-15-00Z.jsonl.gz.damaged"
+        assert saved.aside == f"{PROGRAM}-{LAST}{Segments.kind.suffix}.damaged"
         assert (directory / saved.aside).read_bytes() == raw
         assert saved.aside_lines is not None
         assert saved.aside_since is not None
@@ -133,18 +147,19 @@ def test_no_altered_line_is_kept_whatever_bytes_are_altered(
 
 def test_the_lines_of_a_damaged_part_are_counted_as_far_as_they_can_be_read(tmp_path: Path) -> None:
     """An altered letter makes nothing unreadable: all lines from it on are in the file that is kept aside."""
-    segment = Segment(tmp_path, PROGRAM, BEGUN)
-    segment._deflate = zlib_ng.compressobj(0, zlib_ng.DEFLATED, 31)  # stored, so that a letter stays one
+    segment = Segment(tmp_path, PROGRAM, BEGUN, Segments.kind.at(0))  # of gzip, one that takes letters as they are
     for number in range(10):
-        segment.write([Line(b'{"data":{"id":"%d","text":"storm"}}' % number, 1000.0 + number, str(number))])
+        storm = b"storm" if number == 6 else b"%s" % random.Random(number).randbytes(30).hex().encode()
+        segment.write([Line(b'{"data":{"id":"%d","text":"%s"}}' % (number, storm), 1000.0 + number, str(number))])
         segment.flush()
     raw = segment.path.read_bytes()
-    segment.path.write_bytes(raw.replace(b'"6","text":"storm"', b'"6","text":"sworn"'))
+    assert raw.count(b"storm") == 1, "letters that stand in the file as they are"
+    segment.path.write_bytes(raw.replace(b"storm", b"sworn"))
     saved = salvage(segment.path, classify)
     assert (saved.posts, saved.last_id, saved.aside_lines) == (6, "5", 4)
     assert saved.aside_since == datetime.fromtimestamp(1006, UTC)
     assert saved.file is not None
-    assert b"sworn" not in gzip.decompress((tmp_path / saved.file).read_bytes())
+    assert b"sworn" not in b"".join(text_of(tmp_path / saved.file))
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "directory"])
@@ -231,12 +246,13 @@ def test_zeros_at_the_end_are_what_did_not_reach_the_disk(tmp_path: Path, zeros:
 
 
 @pytest.mark.parametrize("zeros", [0, 1, 8, 9, 100])
-def test_a_whole_gzip_is_known_by_its_own_sum_whatever_zeros_follow(tmp_path: Path, zeros: int) -> None:
-    """It ends with zeros of its own."""
+def test_a_whole_file_is_known_by_its_own_sum_whatever_zeros_follow(tmp_path: Path, zeros: int) -> None:
+    """It may end with zeros of its own."""
     lines = posts(2)
-    path = tmp_path / f"{PROGRAM}-2026-11-24T20-15-00Z.jsonl.gz.part"
-    raw = gzip.compress(b"".join(line + b"\n" for line in lines))
-    assert raw.endswith(b"\0")
+    path = tmp_path / f"{PROGRAM}-{LAST}{Segments.kind.suffix}.part"
+    compressor = Segments.kind.compressor()
+    raw = compressor.compress(b"".join(line + b"\n" for line in lines)) + compressor.finish()
+    assert raw.endswith(b"\0") or Segments.kind is not GZIP
     path.write_bytes(raw + b"\0" * zeros)
     saved = salvage(path, classify)
     assert (saved.posts, saved.unchecked, saved.aside, saved.torn_bytes) == (ALL, None, None, 0)
@@ -256,14 +272,14 @@ def test_a_salvaged_file_is_as_told(tmp_path: Path) -> None:
     assert (saved.first_id, saved.last_id) == ("0", str(ALL - 1))
     assert saved.lost_after == datetime.fromtimestamp(1_000_000_000, UTC)
     assert stat.S_IMODE(file.stat().st_mode) == 0o440
-    subprocess.run(["gzip", "-t", file], check=True)
+    assert len(text_of(file)) == ALL
 
 
 def test_a_torn_line_is_dropped_and_counted(tmp_path: Path) -> None:
     """The bytes after the last line's end were a post that never came whole."""
-    segment = Segment(tmp_path, PROGRAM, BEGUN)
+    segment = Segment(tmp_path, PROGRAM, BEGUN, Segments.kind)
     segment.write([Line(b'{"data":{"id":"1"}}', 0, "1"), Line(b'{"data":{"id":"2"}}', 0, "2")])
-    segment._take(segment._deflate.compress(b'{"data":{"id":"3"'))
+    segment._take(segment._compressor.compress(b'{"data":{"id":"3"'))
     segment.unflushed = True
     segment.sync()
     saved = salvage(segment.path, classify)
@@ -281,7 +297,7 @@ def test_one_long_line_over_many_reads_is_kept(tmp_path: Path) -> None:
 
 def test_a_segment_without_a_complete_line_leaves_no_file(tmp_path: Path) -> None:
     """An empty file, or one with the header alone, is removed."""
-    path = tmp_path / f"{PROGRAM}-2026-11-24T20-15-00Z.jsonl.gz.part"
+    path = tmp_path / f"{PROGRAM}-{LAST}{Segments.kind.suffix}.part"
     path.touch()
     saved = salvage(path, classify)
     assert (saved.file, saved.posts, saved.sha256) == (None, 0, None)
@@ -291,7 +307,7 @@ def test_a_segment_without_a_complete_line_leaves_no_file(tmp_path: Path) -> Non
 def test_a_finished_segment_that_was_not_renamed_is_kept_whole(tmp_path: Path) -> None:
     """The crash came between the last byte and the rename."""
     lines = posts(3)
-    segment = Segment(tmp_path, PROGRAM, BEGUN)
+    segment = Segment(tmp_path, PROGRAM, BEGUN, Segments.kind)
     segment.write([Line(raw, 0, "") for raw in lines])
     file = tmp_path / segment.finish().file
     part = file.rename(file.with_name(file.name + ".part"))
@@ -315,7 +331,7 @@ def test_leftovers_are_this_programs_segments_oldest_first(tmp_path: Path) -> No
     """Not those of a program whose name begins alike, nor what only looks like one."""
     for name in (
         "twitterfilter-a-2026-11-24T20-15-02Z.jsonl.gz.part",
-        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz.part",
+        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.zst.part",
         "twitterfilter-a-b-2026-11-24T20-15-00Z.jsonl.gz.part",
         "twitterfilter-a-2026-11-24T20-15-00Z.jsonl.gz",
         ".twitterfilter-a-2026-11-24T20-15-00Z.jsonl.gz.part.salvage",
@@ -325,7 +341,7 @@ def test_leftovers_are_this_programs_segments_oldest_first(tmp_path: Path) -> No
         (tmp_path / name).touch()
     found = [path.name for path in leftovers(tmp_path, "twitterfilter-a")]
     assert found == [
-        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz.part",
+        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.zst.part",
         "twitterfilter-a-2026-11-24T20-15-02Z.jsonl.gz.part",
     ]
 
@@ -343,19 +359,22 @@ def test_a_capture_file_can_be_examined_as_if_it_were_salvaged(tmp_path: Path) -
 def test_finished_files_are_this_programs_own(tmp_path: Path) -> None:
     """No segments, and no files of a program whose name begins alike."""
     for name in (
-        "twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz",
+        own := f"twitterfilter-a-2026-11-24T20-15-01Z.jsonl{Segments.kind.suffix}",
         "twitterfilter-a-2026-11-24T20-15-02Z.jsonl.gz.part",
         "twitterfilter-a-b-2026-11-24T20-15-00Z.jsonl.gz",
         "twitterfilter-a-2026-99-24T20-15-00Z.jsonl.gz",
+        "twitterfilter-a-2026-11-24T20-15-01Z.gz",
     ):
         (tmp_path / name).touch()
-    assert list(finished(tmp_path, "twitterfilter-a")) == ["twitterfilter-a-2026-11-24T20-15-01Z.jsonl.gz"]
+    assert list(finished(tmp_path, "twitterfilter-a")) == [own]
 
 
 KILLED = """
 import _strptime, os, signal, sys  # all that is imported later, too: the interpreter may lie where only root reads
 from pathlib import Path
 
+import sfm_stream.compression.gzip
+import sfm_stream.compression.zstd
 from sfm_stream.capture.salvage import salvage
 from sfm_stream.sources.x.envelope import classify
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import multiprocessing
 import os
@@ -22,10 +21,25 @@ from hypothesis import strategies as st
 
 from sfm_stream.capture import check
 from sfm_stream.capture.segment import MOST, Line, Segment
+from sfm_stream.compression.content import Content
+from sfm_stream.compression.formats import FORMATS, GZIP
 from tests.support.disk import full_after
 
 BEGUN = datetime(2026, 11, 24, 20, 15, 0, 999_999, tzinfo=UTC)
-NAME = "twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz"
+STEM = "twitterfilter-storms-2026-11-24T20-15-00Z.jsonl"
+
+
+class Segments:
+    """Of which format the segments are that `begin` makes."""
+
+    kind = GZIP
+
+
+@pytest.fixture(params=FORMATS, ids=lambda kind: kind.name, scope="module", autouse=True)
+def name(request: pytest.FixtureRequest) -> str:
+    """Every test is tried with either format; this is the capture file's name."""
+    Segments.kind = request.param
+    return f"{STEM}{request.param.suffix}"
 
 
 def line(raw: bytes, post: str = "1", time: float = 0.0) -> Line:
@@ -33,38 +47,52 @@ def line(raw: bytes, post: str = "1", time: float = 0.0) -> Line:
 
 
 def begin(directory: Path) -> Segment:
-    return Segment(directory, "twitterfilter-storms", BEGUN)
+    return Segment(directory, "twitterfilter-storms", BEGUN, Segments.kind)
 
 
 def read_by_another(path: Path) -> bytes:
-    """What another process can read of a gzip that is not complete."""
-    script = (
-        "import sys, zlib; sys.stdout.buffer.write(zlib.decompressobj(31).decompress(open(sys.argv[1], 'rb').read()))"
-    )
+    """What another process can read of a file that is not complete."""
+    script = """if True:
+        import sys
+        from sfm_stream.compression.content import opened
+        with opened(sys.argv[1]) as content:
+            sys.stdout.buffer.writelines(content)
+    """
     return subprocess.run([sys.executable, "-c", script, str(path)], check=True, capture_output=True).stdout
 
 
-def test_a_segment_is_a_part_until_it_is_finished(tmp_path: Path) -> None:
+def text_of(path: Path) -> bytes:
+    """The text of a whole file of the format."""
+    content = Content([path.read_bytes()])
+    text = b"".join(content)
+    assert (content.format, content.ending) == (Segments.kind, "whole")
+    return text
+
+
+def test_a_segment_is_a_part_until_it_is_finished(tmp_path: Path, name: str) -> None:
     """Its name says that it is not complete; the finished file is the only thing left, and read-only."""
     segment = begin(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f".{NAME}.part.check", NAME + ".part"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".{name}.part.check", name + ".part"]
     assert stat.S_IMODE(segment.path.stat().st_mode) & 0o137 == 0
     segment.write([line(b"{}")])
     finished = segment.finish()
-    assert [path.name for path in tmp_path.iterdir()] == [NAME] == [finished.file]
-    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o440
+    assert [path.name for path in tmp_path.iterdir()] == [name] == [finished.file]
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o440
 
 
-def test_any_tool_reads_a_capture_file(tmp_path: Path) -> None:
-    """`gzip -t` finds it whole, `zcat` gives the lines byte for byte."""
+def test_any_tool_reads_a_capture_file(tmp_path: Path, name: str) -> None:
+    """`gzip -t` and `zstd -t` find it whole, `zcat` and `zstdcat` give the lines byte for byte."""
+    tool, cat = ("gzip", "zcat") if Segments.kind is GZIP else ("zstd", "zstdcat")
+    if shutil.which(tool) is None:
+        pytest.skip(f"NOT PROVED HERE: there is no {tool}")
     segment = begin(tmp_path)
     raw = [b'{"data":{"id":"%d"}}' % number for number in range(1000)] + [b"\xff\x00 no UTF-8", "🌪".encode()]
     for one in raw:
         segment.write([line(one)])
     segment.sync()
     segment.finish()
-    subprocess.run(["gzip", "-t", tmp_path / NAME], check=True)
-    text = subprocess.run(["zcat", tmp_path / NAME], check=True, capture_output=True).stdout
+    subprocess.run([tool, "-q", "-t", tmp_path / name], check=True)
+    text = subprocess.run([cat, tmp_path / name], check=True, capture_output=True).stdout
     assert text.split(b"\n") == [*raw, b""]
 
 
@@ -85,7 +113,7 @@ def test_the_lines_come_back_whatever_was_flushed_between(
     for step in course:
         if isinstance(step, str):
             getattr(segment, step)()
-            assert zlib.decompressobj(31).decompress(segment.path.read_bytes()) == b"".join(one + b"\n" for one in raw)
+            assert b"".join(Content([segment.path.read_bytes()])) == b"".join(one + b"\n" for one in raw)
         else:
             segment.write([line(one) for one in step])
             raw += step
@@ -94,12 +122,12 @@ def test_the_lines_come_back_whatever_was_flushed_between(
     assert finished.bytes == len(content)
     assert finished.sha256 == hashlib.sha256(content).hexdigest()
     assert finished.posts == len(raw)
-    assert gzip.decompress(content) == b"".join(one + b"\n" for one in raw)
+    assert text_of(directory / finished.file) == b"".join(one + b"\n" for one in raw)
 
 
 @pytest.mark.parametrize("step", ["flush", "sync"])
 def test_what_was_flushed_is_there_for_others_before_the_end(tmp_path: Path, step: str) -> None:
-    """Another process reads every line, though the gzip has no end yet: so a kill -9 cannot take them."""
+    """Another process reads every line, though the file has no end yet: so a kill -9 cannot take them."""
     segment = begin(tmp_path)
     segment.write([line(b"one"), line(b"two")])
     assert segment.unflushed
@@ -121,10 +149,10 @@ def test_first_and_last_post_are_told(tmp_path: Path) -> None:
     assert finished.last_time == datetime.fromtimestamp(1_000_000_002, UTC)
 
 
-def test_a_segment_without_lines_is_a_whole_gzip_of_nothing(tmp_path: Path) -> None:
+def test_a_segment_without_lines_is_a_whole_file_of_nothing(tmp_path: Path) -> None:
     """A segment that turned out not to be needed leaves no broken file."""
     finished = begin(tmp_path).finish()
-    assert gzip.decompress((tmp_path / finished.file).read_bytes()) == b""
+    assert text_of(tmp_path / finished.file) == b""
     assert (finished.posts, finished.first_id, finished.first_time) == (0, None, None)
 
 
@@ -138,7 +166,14 @@ def test_a_second_segment_of_the_same_second_gets_a_number(tmp_path: Path) -> No
     third.write([line(b"third")])
     names = [kept.file, second.finish().file, third.finish().file]
     assert len(set(names)) == 3
-    assert [gzip.decompress((tmp_path / name).read_bytes()) for name in names] == [b"first\n", b"second\n", b"third\n"]
+    assert [text_of(tmp_path / name) for name in names] == [b"first\n", b"second\n", b"third\n"]
+
+
+def test_a_name_is_not_given_twice_in_two_formats(tmp_path: Path, name: str) -> None:
+    """Unpacked, they would be one name."""
+    other = next(each for each in FORMATS if each is not Segments.kind)
+    (tmp_path / f"{STEM}{other.suffix}").touch()
+    assert begin(tmp_path).finish().file == name.replace("00Z.", "00Z_2.")
 
 
 def _race(directory: Path, start: Event) -> None:
@@ -160,7 +195,7 @@ def test_two_processes_never_write_one_file(tmp_path: Path) -> None:
     for racer in racers:
         racer.join()
         assert racer.exitcode == 0
-    lines = [gzip.decompress(path.read_bytes()) for path in tmp_path.iterdir()]
+    lines = [text_of(path) for path in tmp_path.iterdir()]
     assert sorted(lines) == sorted(f"{racer.pid}\n".encode() for racer in racers for _ in range(20))
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.sink import FLUSH, LOOK, RECENT, Files, Printed
+from sfm_stream.compression.formats import GZIP, ZSTD
 from sfm_stream.record.journal import Journal
 from sfm_stream.sources.x.envelope import classify
 from tests.support.journal import entries
@@ -31,7 +32,7 @@ class Place:
         self.data.mkdir()
 
     def files(self, interval: float = HOUR, size: int | None = None) -> Files:
-        return Files(self.data, "streamsample", interval, size, self.journal, classify)
+        return Files(self.data, "streamsample", interval, size, GZIP, self.journal, classify)
 
     def rotated(self) -> list[dict[str, Any]]:
         return entries(self.journal.path, "rotate")
@@ -60,6 +61,20 @@ def tick_until(files: Files, seconds: float) -> None:
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(left, files.tick() + 0.001))
     files.tick()
+
+
+def test_another_format_begins_with_the_next_file(place: Place) -> None:
+    """What is being written is finished as it was begun: a file has one format."""
+    files = place.files()
+    files.write(lines(1))
+    files.kind = ZSTD
+    files.write(lines(2))
+    files.close()
+    files.write(lines(3))
+    files.close()
+    names = [entry["file"] for entry in place.rotated()]
+    assert [name.partition(".")[2] for name in names] == ["jsonl.gz", "jsonl.zst"]
+    assert [entry["posts"] for entry in place.rotated()] == [2, 1]
 
 
 def test_a_quiet_stream_leaves_no_empty_files(place: Place) -> None:

@@ -178,5 +178,7 @@ def lines(source: Iterable[bytes]) -> Iterator[bytes]:
     """The lines that are not blank, of plain or compressed pieces; a torn end comes as a line of its own."""
     content = Content(source)
     yield from (line for line in content.lines() if line.strip())
+    if content.rest.strip():
+        yield content.rest
     if content.ending != "whole":
         yield b"{torn"
