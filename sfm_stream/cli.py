@@ -23,6 +23,7 @@ _ELSEWHERE = {
     "gaps": "sfm_stream.commands.gaps:gaps",
     "status": "sfm_stream.commands.status:status",
     "audit": "sfm_stream.commands.audit:audit",
+    "check": "sfm_stream.commands.check:check",
     "history": "sfm_stream.commands.history:history",
     "organizedata": "sfm_stream.commands.organizedata:organizedata",
     "simulate": "sfm_stream.simulator.command:simulate",

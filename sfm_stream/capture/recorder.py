@@ -40,6 +40,7 @@ from sfm_stream.owner import require_directory
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import history, journal, last_run, status
 from sfm_stream.record.connects import Connects
+from sfm_stream.record.rates import Counter
 from sfm_stream.settings.model import Budget, Credential, StreamSettings
 from sfm_stream.sources.base import Classified, Context, Feed, Position
 from sfm_stream.sources.registry import source
@@ -133,6 +134,7 @@ class Recorder:
         self._buffer = Buffer(signals.wake)
         self._messages = Messages()
         self._messages_told = 0
+        self._rates: Counter | None = None
         self._meter = Meter(self._state_dir / "budget" / f"{stream.budget_key}.json", stream.budget)
         self._live = status.Status(
             program=stream.program,
@@ -227,6 +229,7 @@ class Recorder:
         self._lock = status.Lock(self._state_dir, program)
         self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
         before = last_run.read(self._state_dir, program)
+        self._rates = Counter(self._state_dir, program)
         self._carry_on()
         self._record_settings()
         if before.skipped > before.told:
@@ -391,6 +394,8 @@ class Recorder:
         live.posts_today += len(lines)
         live.bytes_today += sum(len(line.raw) for line in lines)
         self._meter.add(len(lines), now)
+        if self._rates is not None:
+            self._rates.add(len(lines), now)
 
     def _keep_messages(self, *, closing: bool = False) -> None:
         """Journals and counts the lines that are no posts."""
@@ -427,6 +432,8 @@ class Recorder:
         live.last_byte = connection.last_byte or live.last_byte
         self._note_position(connection)
         self._write_status()
+        if self._rates is not None:
+            self._rates.tick(clock.now(), connected=connection.state == "connected")
 
     def _note_rules(self) -> None:
         """Keeps when the rules at the source first were those of the settings."""
@@ -579,6 +586,9 @@ class Recorder:
         self._live.state, self._live.detail, self._live.since = "stopped", reason, clock.now()
         self._live.connected_since = None
         self._write_status()
+        if self._rates is not None:
+            with suppress(OSError):
+                self._rates.save(clock.now())
 
 
 def _storage_error(error: OSError, directory: Path) -> StorageError:

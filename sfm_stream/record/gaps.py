@@ -120,7 +120,13 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def coverage(
-    program: str, journal: entries.Entries, outage: Outage | None, now: datetime, since: datetime | None = None
+    program: str,
+    journal: entries.Entries,
+    outage: Outage | None,
+    now: datetime,
+    since: datetime | None = None,
+    *,
+    connected_before: bool = False,
 ) -> Coverage:
     """Reads gaps and losses out of a journal.
 
@@ -130,11 +136,12 @@ def coverage(
         outage: The gap that lasts at `now`, if one does.
         now: The end of the time.
         since: From when; None for the whole journal.
+        connected_before: Whether the program was connected before `since`, where `journal` is only the end of its own.
 
     Raises:
         UnreadableError: The journal cannot be read.
     """
-    first: datetime | None = None
+    first = since if connected_before else None
     gaps: list[Gap] = []
     losses: list[Loss] = []
     messages: dict[tuple[str, str], MessageSummary] = {}

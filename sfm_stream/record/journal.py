@@ -44,7 +44,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -144,6 +144,54 @@ def lines(path: Path) -> Iterator[bytes]:
         return
     except OSError as error:
         raise reading.UnreadableError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+class Tail(NamedTuple):
+    """The end of a journal.
+
+    Attributes:
+        lines: As `lines` has them.
+        whole: Whether that is all of it.
+    """
+
+    lines: list[bytes]
+    whole: bool
+
+
+def tail(path: Path, since: datetime) -> Tail:
+    """The lines from the last one on that is older than `since`, without reading what lies before them.
+
+    Raises:
+        UnreadableError: As for `read`.
+    """
+    try:
+        with os.fdopen(reading.open_regular(path), "rb") as file:
+            size, reach = file.seek(0, os.SEEK_END), _FIRST_REACH
+            while True:
+                start = max(0, size - reach)
+                file.seek(start)
+                found = file.read(size - start).split(b"\n")
+                if start == 0 or any(_is_older(line, since) for line in found[1:64]):
+                    return Tail(found[start > 0 :], start == 0)
+                reach *= 4
+    except FileNotFoundError:
+        return Tail([], whole=True)
+    except OSError as error:
+        raise reading.UnreadableError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+_FIRST_REACH = 64 << 10
+
+
+class _Timed(msgspec.Struct):
+    time: clock.Time
+
+
+def _is_older(line: bytes, since: datetime) -> bool:
+    try:
+        return msgspec.json.decode(line, type=_Timed).time < since
+    except reading.DAMAGE:
+        return False
 
 
 def _cut_torn_line(descriptor: int) -> int:

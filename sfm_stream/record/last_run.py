@@ -64,12 +64,23 @@ def boot() -> str | None:
         return None
 
 
-def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
+def read(
+    state_dir: Path,
+    program: str,
+    *,
+    killed: bool = True,
+    end: entries.Entries | None = None,
+    connected_at: datetime | None = None,
+) -> LastRun:
     """Reads the journal, and the status for what it cannot hold: a killed process journals no stop.
 
-    With `killed` false, the program is alive, and a journal that ends connected means no outage.
+    Args:
+        state_dir: Where they lie.
+        program: Whose they are.
+        killed: False where the program is alive, and a journal that ends connected means no outage.
+        end: The last entries of the journal, which tell enough of the present outage; None to read all.
+        connected_at: When it had been connected before these; None where it had not.
     """
-    connected_at: datetime | None = None
     outage: Outage | None = None
     untold: Outage | None = None  # connected since, and not known yet whether it is replayed
     refused = "not connected"
@@ -81,7 +92,7 @@ def read(state_dir: Path, program: str, *, killed: bool = True) -> LastRun:
     address: str | None = None
     credential: str | None = None
     told = 0
-    read = journal.read(journal.journal_path(state_dir, program))
+    read = journal.read(journal.journal_path(state_dir, program)) if end is None else end
     for entry in read:
         match entry:
             case entries.StartEntry():

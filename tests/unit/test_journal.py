@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from sfm_stream import clock, reading
 from sfm_stream.errors import StorageError
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import journal
-from sfm_stream.record.journal import Journal, NoJournal, journal_path, read
+from sfm_stream.record.journal import Journal, NoJournal, journal_path, read, tail
 from tests.support.disk import full_after
 from tests.support.journal import entries
 
@@ -209,3 +209,28 @@ def test_every_event_that_is_written_is_in_the_table_of_events() -> None:
     written = {event for text in sources for event in re.findall(r'journal\.write\(\s*"([a-z]+)"', text)}
     table = {line.split()[0] for line in (journal.__doc__ or "").splitlines() if line[:1].isalpha()}
     assert {"rotate", "gap", "stop"} <= written <= table
+
+
+def test_the_end_of_a_long_journal_is_read_without_the_rest(tmp_path: Path) -> None:
+    """From before the time that is asked for; of a short one all is read, and of a missing one nothing."""
+    path = tmp_path / "p.jsonl"
+    assert tail(path, clock.now()) == ([], True)
+    begin = datetime(2026, 11, 1, tzinfo=UTC)
+    lines = [
+        b'{"time":"%s","event":"rotate","pad":"%s"}'
+        % (clock.text(begin + timedelta(minutes=15 * n)).encode(), b"x" * 300)
+        for n in range(3000)
+    ]
+    path.write_bytes(b"\n".join([*lines, b""]))
+    since = begin + timedelta(minutes=15 * 2900)
+    found = tail(path, since)
+    assert not found.whole
+    assert found.lines[-2] == lines[-1]
+    assert lines[2899] in found.lines
+    assert len(found.lines) < 1000
+    whole = tail(path, begin)
+    assert whole.whole
+    assert whole.lines[:-1] == lines
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UnreadableError, match="fifo"):
+        tail(tmp_path / "fifo", since)
