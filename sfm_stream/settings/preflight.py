@@ -23,6 +23,7 @@ from sfm_stream.settings.environment import convert_environment
 from sfm_stream.settings.faults import Fault, Secret, convert, nearest, show, without_none
 from sfm_stream.settings.model import Credential, StreamSettings
 from sfm_stream.settings.secrecy import is_hidden, shown_name
+from sfm_stream.settings.simulators import simulator_faults
 from sfm_stream.settings.users import user_faults, user_warnings
 from sfm_stream.settings.variables import Option, kind_faults
 from sfm_stream.sources import registry
@@ -103,6 +104,7 @@ class _Host:
             if key.startswith("sfm_") and key not in options
         )
         faults.extend(kind_faults(variables, options, _judged()))
+        faults.extend(simulator_faults(variables.get("sfm_simulator")))
         self.settled = {key: each["default"] for key, each in options.items() if "default" in each} | dict(variables)
         faults.extend(directory_faults(self.settled))
         faults.extend(user_faults(self.settled))

@@ -30,6 +30,16 @@ def programs() -> str:
     return "|".join([*(f"{program(name, '')}[A-Za-z0-9_-]+" for name in names()), "streamsample"])
 
 
+def simulator_program(name: str) -> str:
+    """The supervisor program of a source's simulator."""
+    return "sfm-simulator" if name == DEFAULT else f"sfm-simulator-{name}"
+
+
+def simulator_programs() -> str:
+    """A regular expression of the names that the programs of simulators can have."""
+    return "|".join(map(simulator_program, names()))
+
+
 def names() -> tuple[str, ...]:
     """All sources, in order of their names."""
     return tuple(sorted(_MODULES))

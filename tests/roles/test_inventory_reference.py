@@ -73,24 +73,15 @@ def test_the_example_shows_every_variable_and_no_other() -> None:
             assert yaml.safe_load(value) == defaults()[name], name
 
 
-def test_the_filter_that_the_example_leaves_out_passes_too(tmp_path: Path) -> None:
-    """With its remark signs taken away it stands beside the others."""
-    lines = EXAMPLE.read_text().splitlines()
-    first = lines.index("        # - name: harvest")
-    lines[first : first + 4] = [line.replace("# ", "", 1) for line in lines[first : first + 4]]
-    inventory = yaml.safe_load("\n".join(lines))
-    assert inventory["all"]["hosts"]["this-machine"]["sfm_filters"][-1]["source"] == "bluesky"
-    run = run_playbook(ROOT / "playbooks" / "preflight.yml", inventory, tmp_path).ok()
-    assert "1 host, 5 streams, 4 of them active" in run.output
-    assert "WARNING" not in run.output
-
-
 def test_the_example_passes_the_examination(tmp_path: Path) -> None:
-    """As it stands, with what a trial needs: two active filters, one asleep, the sample, the simulator."""
+    """As it stands, with what a trial needs: filters of every source, one inactive, the sample, all simulators."""
     inventory = yaml.safe_load(EXAMPLE.read_text())
     host = inventory["all"]["hosts"]["this-machine"]
-    assert [each.get("active", True) for each in host["sfm_filters"]] == [True, True, False]
+    active = [each for each in host["sfm_filters"] if each.get("active", True)]
+    assert {each.get("source", registry.DEFAULT) for each in active} == set(registry.names())
+    assert len(active) == len(host["sfm_filters"]) - 1
     assert host["sfm_streamsample"]
-    assert inventory["all"]["vars"]["sfm_simulator"]
+    assert inventory["all"]["vars"]["sfm_simulator"].keys() == set(registry.names())
     run = run_playbook(ROOT / "playbooks" / "preflight.yml", inventory, tmp_path).ok()
+    assert "1 host, 6 streams, 5 of them active" in run.output
     assert "WARNING" not in run.output

@@ -1,4 +1,4 @@
-"""The capture programs themselves under a real supervisord, deployed by the role, against the simulated X."""
+"""The capture programs themselves under a real supervisord, deployed by the role, against simulated sources."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def host() -> Iterator[Host]:
     """A host with the programs that users get, and the simulator as one of them."""
     with running_host() as running:
         running.write_program(f'#!/bin/sh\nexec {sys.executable} -m sfm_stream "$@"\n')
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         running.variables |= {
             "sfm_simulator": {"port": port, "rate": 100},
             "sfm_api_url": f"http://127.0.0.1:{port}",
@@ -34,6 +32,13 @@ def host() -> Iterator[Host]:
             "sfm_min_free": "0",
         }
         yield running
+
+
+def free_port() -> int:
+    """One that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def journal(host: Host, program: str, event: str) -> list[dict[str, Any]]:
@@ -87,6 +92,34 @@ def test_a_restart_of_the_hosts_own_simulator_is_no_failure_of_x(host: Host) -> 
     for program in programs:
         host.await_that(lambda program=program: len(journal(host, program, "gap")) == 2)  # type: ignore[misc]
         assert [gap["planned"] for gap in journal(host, program, "gap")] == [True, True]
+
+
+def test_the_restart_of_a_simulator_stops_the_streams_of_its_source_alone(host: Host) -> None:
+    """And a simulator that is added disturbs nobody."""
+    host.deploy().ok()
+    before = host.pids()
+    ports = {name: free_port() for name in ("bluesky", "wikimedia")}
+    sims = host.variables["sfm_simulator"] = {"x": host.variables["sfm_simulator"]}
+    sims |= {name: {"port": port, "rate": 50} for name, port in ports.items()}
+    host.variables["sfm_contact"] = "archive@example.org"
+    host.variables["sfm_bluesky_hosts"] = [f"ws://127.0.0.1:{ports['bluesky']}"]
+    host.variables["sfm_filters"] += [
+        {"name": "news", "source": "bluesky", "everything": True},
+        {"name": "edits", "source": "wikimedia", "everything": True, "url": f"http://127.0.0.1:{ports['wikimedia']}"},
+    ]
+    host.deploy().ok()
+    all_of_them = host.pids()
+    assert {name: all_of_them[name] for name in before} == before
+    added = {"sfm-simulator-bluesky", "sfm-simulator-wikimedia", "bluesky-news", "wikimedia-edits"}
+    assert all_of_them.keys() - before.keys() == added
+    for program in ("bluesky-news", "wikimedia-edits"):
+        host.await_that(lambda program=program: status(host, program)["last_post"])  # type: ignore[misc]
+    sims["bluesky"]["rate"] = 40
+    assert host.deploy("--check").ok().changed == host.deploy().ok().changed == 2
+    after = host.pids()
+    assert {name for name in after if after[name] != all_of_them[name]} == {"sfm-simulator-bluesky", "bluesky-news"}
+    host.await_that(lambda: journal(host, "bluesky-news", "gap"))
+    assert [gap["planned"] for gap in journal(host, "bluesky-news", "gap")] == [True]
 
 
 def test_rules_that_x_refuses_fail_the_deployment_and_the_rules_before_them_stay(host: Host) -> None:

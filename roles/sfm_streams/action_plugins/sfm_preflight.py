@@ -78,7 +78,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         roles = Path(__file__).resolve().parents[2]
         _refuse_other_versions(roles.parent)
         examine = _examination(roles.parent)
-        options = {**dict(_options(roles)), **{name: {} for name in (*FACTS, PATTERN)}}
+        from sfm_stream.settings import simulators
+
+        options = {
+            **dict(_options(roles)),
+            **{name: {} for name in (*FACTS, PATTERN)},
+            simulators.VARIABLE: simulators.simulator_option(),
+        }
         hostvars = variables["hostvars"]
         asked = self._task.args.get("hosts") or list(hostvars)
         chosen = [name for name in hostvars if name in asked]
@@ -270,26 +276,25 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - any plain data
 def _host(streams: tuple[ResolvedStream, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
     """What the tasks need to know of a host, as plain data: lists of files, each with its ``name``.
 
-    ``settings`` has one of every stream, active or not; ``programs`` one of every active stream, and of the
-    simulator if there is one; ``credentials`` one of every credential that active streams use; ``environment`` its
-    only file, if there is one. ``free_lookups`` says whether ids of accounts are to be asked for that cost nothing,
-    ``empty`` that the host may lose all of its streams: its inventory speaks of them, so none is what was meant.
+    ``settings`` has one of every stream, active or not; ``programs`` one of every simulator and of every active stream,
+    each with the simulator that it connects to as its ``upstream``; ``credentials`` one of every credential that active
+    streams use; ``environment`` its only file, if there is one. ``free_lookups`` says whether ids of accounts are to be
+    asked for that cost nothing, ``empty`` that the host may lose all of its streams: its inventory speaks of them, so
+    none is what was meant.
     """
+    from sfm_stream.settings.simulators import simulators
     from sfm_stream.sources.registry import source
 
     active = [each for each in streams if each.stream.active]
+    simulated = simulators(variables.get("sfm_simulator") or {})
+    upstream = {each.source: each.program for each in simulated}
     return {
         "settings": [{"name": f"{each.stream.program}.json", "settings": _settings(each)} for each in streams],
-        # The simulator first: it is what the streams connect to.
+        # The simulators first: they are what the streams connect to.
         "programs": [
-            *_simulator(variables.get("sfm_simulator") or {}),
+            *(_program(each.program, each.arguments, "simulator", simulator=True) for each in simulated),
             *(
-                {
-                    "name": f"{each.stream.program}.conf",
-                    "program": each.stream.program,
-                    "arguments": list(each.stream.arguments),
-                    "digest": each.digest,
-                }
+                _program(each.stream.program, each.stream.arguments, each.digest, upstream.get(each.stream.source, ""))
                 for each in active
             ),
         ],
@@ -306,18 +311,17 @@ def _host(streams: tuple[ResolvedStream, ...], variables: Mapping[str, Any]) -> 
     }
 
 
-def _simulator(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The simulator's program, if one is asked for; each option is one of ``sfm-stream simulate``."""
-    if options:
-        arguments = ["simulate"]
-        for name, value in options.items():
-            option = f"--{name.replace('_', '-')}"
-            if value is True:
-                arguments.append(option)
-            elif value is not False and value is not None:
-                arguments += [option, str(value)]
-        name = "sfm-simulator"
-        yield {"name": f"{name}.conf", "program": name, "arguments": arguments, "digest": "simulator"}
+def _program(
+    program: str, arguments: Iterable[str], digest: str, upstream: str = "", *, simulator: bool = False
+) -> dict[str, Any]:
+    return {
+        "name": f"{program}.conf",
+        "program": program,
+        "arguments": list(arguments),
+        "digest": digest,
+        "upstream": upstream,
+        "simulator": simulator,
+    }
 
 
 def _settings(declared: ResolvedStream) -> dict[str, Any]:

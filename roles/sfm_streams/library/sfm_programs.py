@@ -90,11 +90,10 @@ options:
     default: []
   upstream:
     description:
-      - Programs that the others connect to, as to the simulator. Where one restarts, the others are stopped before and
-        started after it, so that none of them takes it for a failure of X.
-    type: list
-    elements: str
-    default: []
+      - The simulator of this host that a program connects to, by the program's name. Where a simulator restarts, these
+        programs are stopped before and started after it, so that none of them takes it for a failure of its source.
+    type: dict
+    default: {}
   changed_settings:
     description: The same for settings files.
     type: list
@@ -226,7 +225,7 @@ def main() -> None:
             "log_dir": {"type": "path", "required": True},
             "changed_programs": {"type": "list", "elements": "str", "default": []},
             "removed_programs": {"type": "list", "elements": "str", "default": []},
-            "upstream": {"type": "list", "elements": "str", "default": []},
+            "upstream": {"type": "dict", "default": {}},
             "changed_settings": {"type": "list", "elements": "str", "default": []},
             "start_stopped": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 30},
@@ -430,10 +429,9 @@ class Deployment:
         touched = {*pending.added, *pending.changed}
         others = [live[name] for name in self.declared if name in live and name not in touched]
         respected = [] if self.params["start_stopped"] else [p["name"] for p in others if stopped_by_hand(p)]
-        restarted = pending.changed
-        if set(restarted) & set(self.params["upstream"]):
-            up = [p["name"] for p in others if p["statename"] in ("RUNNING", "STARTING")]
-            restarted = [name for name in self.declared if name in {*restarted, *up}]
+        cut_off = [p["name"] for p in others if self._upstream(p["name"]) in pending.changed]
+        up = [name for name in cut_off if live[name]["statename"] in ("RUNNING", "STARTING")]
+        restarted = [name for name in self.declared if name in {*pending.changed, *up}]
         others = [each for each in others if each["name"] not in {*respected, *restarted}]
         ended = ("STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN")
         started = [p["name"] for p in others if p["statename"] in ended]
@@ -456,9 +454,9 @@ class Deployment:
 
     def _restart(self) -> None:
         """Restarts one program after the other; what others connect to comes first, while they stand still."""
-        first = [name for name in self.plan.restarted if name in self.params["upstream"]]
+        first = [name for name in self.plan.restarted if name in self.params["upstream"].values()]
         others = [name for name in self.plan.restarted if name not in first]
-        waiting = others if first else []
+        waiting = [name for name in others if self._upstream(name) in first]
         self._each(waiting, self.supervisor.stopProcess)
         try:
             self._restart_in_turn([*first, *others])
@@ -466,6 +464,11 @@ class Deployment:
             # Those that were not reached go on as what they were; the others run already.
             self._each(waiting, lambda name: self.supervisor.startProcess(name, False))
             raise
+
+    def _upstream(self, name: str) -> str | None:
+        """The program that another one connects to, if that is of this host, too."""
+        upstream: str | None = self.params["upstream"].get(name)
+        return upstream
 
     @staticmethod
     def _each(names: list[str], action: Callable[[str], object]) -> list[str]:

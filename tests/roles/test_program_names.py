@@ -47,7 +47,9 @@ def test_the_roles_take_the_programs_of_all_sources_for_ours(tmp_path: Path) -> 
         assert all(re.fullmatch(pattern, name) for name in captured), pattern
         assert not re.fullmatch(pattern, "other-web")
     assert all(re.fullmatch(data, f"{name}-2026-11-24T20-15-00Z.jsonl.gz.part") for name in captured)
-    assert re.fullmatch(programs, "sfm-simulator")
+    simulators = [registry.simulator_program(name) for name in registry.names()]
+    assert all(re.fullmatch(programs, name) for name in simulators)
+    assert not any(re.fullmatch(streams, name) for name in simulators)
     assert re.fullmatch(state, "held")
 
 
