@@ -253,6 +253,18 @@ def test_a_version_of_ansible_that_was_never_tried_is_refused_first(tmp_path: Pa
     assert run.output.count("TASK [") == 2, "that there are hosts, and the examination"
 
 
+NEWER = """
+from typing import Any, NamedTuple
+from sfm_stream.settings.faults import Fault
+
+class Plan(NamedTuple):
+    faults: Any
+    warnings: Any
+    hosts: Any
+
+def examine(hosts, options):
+    return Plan([Fault(where="all of it", problem="the newer code has judged", fix="upgrade")], [], {})
+"""
 EARLY_IMPORT = """
 import sfm_stream.settings.preflight, sfm_stream.table
 from ansible.plugins.callback import CallbackBase
@@ -268,8 +280,7 @@ def test_what_judges_is_the_checkout_that_is_deployed(tmp_path: Path, imported_b
     for name in ("playbooks", "roles", "sfm_stream"):
         shutil.copytree(ROOT / name, checkout / name)
     shutil.copy(ROOT / "ansible.cfg", checkout)
-    source = checkout / "sfm_stream/settings/preflight.py"
-    source.write_text(source.read_text().replace("sfm_credentials has none", "the newer code has found it"))
+    (checkout / "sfm_stream/settings/preflight.py").write_text(NEWER)
     plugins = tmp_path / "plugins"
     plugins.mkdir()
     if imported_before:
@@ -284,7 +295,7 @@ def test_what_judges_is_the_checkout_that_is_deployed(tmp_path: Path, imported_b
         text=True,
         check=False,
     )
-    assert "the newer code has found it" in run.stdout, run.stdout + run.stderr
+    assert "the newer code has judged" in run.stdout, run.stdout + run.stderr
 
 
 def test_what_the_examination_assumes_is_what_the_role_does() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import tarfile
 import time
 from pathlib import Path
@@ -28,14 +27,25 @@ def _load() -> ModuleType:
 sfm_wheel = _load()
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of what the package is built from."""
-    copy = tmp_path / "checkout"
-    shutil.copytree(ROOT / "sfm_stream", copy / "sfm_stream", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
-        shutil.copy(ROOT / name, copy / name)
-    return copy
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "harvester"
+version = "1"
+readme = "README.md"
+dependencies = ["{requirement}"]
+"""
+
+
+def write(checkout: Path, *, readme: str = "An introduction.\n", requirement: str = "click>=8", code: str = "") -> Path:
+    """A small project, whole, as a checkout holds one."""
+    (checkout / "harvester").mkdir(parents=True, exist_ok=True)
+    (checkout / "harvester" / "__init__.py").write_text(code)
+    (checkout / "pyproject.toml").write_text(PROJECT.format(requirement=requirement))
+    (checkout / "README.md").write_text(readme)
+    return checkout
 
 
 @pytest.fixture
@@ -45,20 +55,17 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def test_the_release_changes_with_the_code_and_the_requirements_alone(checkout: Path, cache: Path) -> None:
+def test_the_release_changes_with_the_code_and_the_requirements_alone(tmp_path: Path, cache: Path) -> None:
     """The same source gives the same release, an edited README too; a line of code or a requirement does not."""
-    first = sfm_wheel.digest(sfm_wheel.build(checkout, cache))
-    os.utime(checkout / "sfm_stream/cli.py")
-    (checkout / "README.md").write_text("Another introduction.\n\nName: looks like a header\n")
-    assert sfm_wheel.digest(sfm_wheel.build(checkout, cache)) == first
+    checkout = tmp_path / "checkout"
 
-    project = (checkout / "pyproject.toml").read_text()
-    (checkout / "pyproject.toml").write_text(project.replace('"msgspec>=0.19"', '"msgspec>=0.20"'))
-    second = sfm_wheel.digest(sfm_wheel.build(checkout, cache))
-    with (checkout / "sfm_stream/cli.py").open("a") as file:
-        file.write("# changed\n")
-    third = sfm_wheel.digest(sfm_wheel.build(checkout, cache))
-    assert len({first, second, third}) == 3
+    def release(**content: str) -> str:
+        return str(sfm_wheel.digest(sfm_wheel.build(write(checkout, **content), cache)))
+
+    first = release()
+    assert release() == first
+    assert release(readme="Another introduction.\n\nName: looks like a header\n") == first
+    assert len({first, release(requirement="click>=8.1"), release(code="# changed\n")}) == 3
     assert len(list(cache.iterdir())) == 3
 
 
