@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import stat
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.roles.modules import Result, run_module
 from tests.support.passable import passable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,23 +23,13 @@ OWNER, OTHER = "nobody", "games"
 UID, OTHER_UID = (pwd.getpwnam(name).pw_uid for name in (OWNER, OTHER))
 GROUP = "nogroup"
 CAPTURED = "(twitterfilter-|streamsample).*"
-Result = dict[str, Any]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="directories are given to others, which only root can do")
 
 
 def run(module: str, arguments: dict[str, Any], *, check: bool = False) -> Result:
-    """Runs a module as Ansible does, in a process of its own that reads its arguments as JSON."""
-    done = subprocess.run(
-        [sys.executable, str(LIBRARY / f"{module}.py")],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    result: Result = json.loads(done.stdout)
-    return result
+    """Runs a module of the role."""
+    return run_module(LIBRARY / f"{module}.py", arguments, check=check)
 
 
 def wanted(path: Path, **options: Any) -> dict[str, Any]:

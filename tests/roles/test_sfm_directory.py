@@ -14,27 +14,19 @@ from typing import Any
 
 import pytest
 
+from tests.roles.modules import MODULE_UTILS, Result, run_module
+
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "sfm_streams"
 MODULE = ROLE / "library" / "sfm_directory.py"
 PATTERN = r"[a-z]+\.conf"
-Result = dict[str, Any]
 
 
 def run(path: Path, files: dict[str, str] | list[dict[str, str]], **options: Any) -> Result:
     """Runs the module as Ansible does, in a process of its own that reads its arguments as JSON."""
     listed = [{"name": k, "content": v} for k, v in files.items()] if isinstance(files, dict) else files
     arguments = {"path": str(path), "files": listed, "pattern": PATTERN, **options}
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    result: Result = json.loads(done.stdout)
-    return result
+    return run_module(MODULE, arguments)
 
 
 def held(path: Path) -> dict[str, str]:
@@ -287,6 +279,7 @@ def test_ansible_renders_a_template_for_each_item(tmp_path: Path, check: bool) -
         env={
             **os.environ,
             "ANSIBLE_LIBRARY": str(ROLE / "library"),
+            "ANSIBLE_MODULE_UTILS": ":".join(MODULE_UTILS),
             "ANSIBLE_ACTION_PLUGINS": str(ROLE / "action_plugins"),
             "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
         },

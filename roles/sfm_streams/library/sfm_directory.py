@@ -14,9 +14,11 @@ import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.sfm_file_changes import Plan, attributes, plan_changes
+from ansible.module_utils.sfm_files import File, RefusedError, adjust, read, unlink, write
 
 DOCUMENTATION = r"""
 ---
@@ -166,24 +168,6 @@ TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.sfm-tmp")
 VALIDATE_SECONDS = 120
 
 
-class Wanted(NamedTuple):
-    """A file as it shall be; -1 stands for an owner or group that does not matter."""
-
-    content: bytes
-    uid: int
-    gid: int
-    mode: int
-
-
-class Plan(NamedTuple):
-    """What has to be done; names, sorted."""
-
-    added: list[str]
-    rewritten: list[str]
-    adjusted: list[str]
-    orphans: list[str]
-
-
 class _Module(AnsibleModule):  # type: ignore[misc]
     """Keeps contents out of the host's system log and out of the result, secret or not."""
 
@@ -223,10 +207,6 @@ def main() -> None:
 def _invocation(module: AnsibleModule) -> dict[str, Any]:
     shown = {key: value for key, value in module.params.items() if key != "files"}
     return {"module_args": {**shown, "files": [each["name"] for each in module.params["files"]]}}
-
-
-class RefusedError(Exception):
-    """What was asked for cannot or must not be done; nothing was changed."""
 
 
 class Directory:
@@ -270,20 +250,20 @@ class Directory:
         except BlockingIOError:
             raise RefusedError(f"{self.path}: another deployment is writing here; wait until it has ended") from None
 
-    def _wanted(self) -> dict[str, Wanted]:
+    def _wanted(self) -> dict[str, File]:
         uid = _number("owner", self.params["owner"], lambda name: pwd.getpwnam(name).pw_uid, self.check_mode)
         gid = _number("group", self.params["group"], lambda name: grp.getgrnam(name).gr_gid, self.check_mode)
-        wanted: dict[str, Wanted] = {}
+        wanted: dict[str, File] = {}
         for each in self.params["files"]:
             name = each["name"]
             if "/" in name or not self.ours.fullmatch(name):
                 raise RefusedError(f"{self.path}: the file name {name!r} does not match {self.ours.pattern!r}")
             if name in wanted:
                 raise RefusedError(f"{self.path}: the list names {name!r} twice")
-            wanted[name] = Wanted(each["content"].encode(), uid, gid, _mode(each["mode"] or self.params["mode"]))
+            wanted[name] = File(each["content"].encode(), uid, gid, _mode(each["mode"] or self.params["mode"]))
         return wanted
 
-    def _found(self, names: list[str], folder: int) -> dict[str, Wanted]:
+    def _found(self, names: list[str], folder: int) -> dict[str, File]:
         """The files of ours as they are. A link at the name of an orphan counts as an empty file: it may go.
 
         Where the group may write program files, its members may exchange one for a link at any moment: what is read is
@@ -294,16 +274,16 @@ class Directory:
             path = self.path / name
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
-                found[name] = _read(name, folder)
+                found[name] = read(name, folder)
             elif stat.S_ISLNK(status.st_mode) and name not in self.wanted:
-                found[name] = Wanted(b"", status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+                found[name] = File(b"", status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
             else:
                 link = stat.S_ISLNK(status.st_mode)
                 kind = f"a link to {os.readlink(name, dir_fd=folder)}" if link else "no regular file"
                 raise RefusedError(f"{path}: is {kind}, where a file of this deployment belongs; move it away")
         return found
 
-    def _guard(self, found: dict[str, Wanted]) -> None:
+    def _guard(self, found: dict[str, File]) -> None:
         vital = _pattern("vital", self.params["vital"] or self.params["pattern"])
         lost = [name for name in found if vital.fullmatch(name)]
         if not lost or not self.params["purge"] or self.params["allow_empty"]:
@@ -314,7 +294,7 @@ class Directory:
                 "nothing was changed. If that is meant, say so: allow_empty, which for streams is sfm_filters: []"
             )
 
-    def _result(self, plan: Plan, leftovers: list[str], foreign: list[str], found: dict[str, Wanted]) -> dict[str, Any]:
+    def _result(self, plan: Plan, leftovers: list[str], foreign: list[str], found: dict[str, File]) -> dict[str, Any]:
         removed = plan.orphans if self.params["purge"] else []
         updated = sorted(plan.rewritten + plan.adjusted)
         result: dict[str, Any] = {
@@ -330,12 +310,12 @@ class Directory:
             result["diff"] = [self._diff(name, found, removed) for name in [*plan.added, *updated, *removed]]
         return result
 
-    def _diff(self, name: str, found: dict[str, Wanted], removed: list[str]) -> dict[str, str]:
+    def _diff(self, name: str, found: dict[str, File], removed: list[str]) -> dict[str, str]:
         before = found.get(name)
         after = None if name in removed else self.wanted[name]
         path = str(self.path / name)
         if before is not None and after is not None and before.content == after.content:
-            sides = [_attributes(before), _attributes(after)]
+            sides = [attributes(before), attributes(after)]
         else:
             sides = [side.content.decode(errors="replace") if side else "" for side in (before, after)]
         return {"before_header": path, "after_header": path, "before": sides[0], "after": sides[1]}
@@ -347,19 +327,19 @@ class Directory:
         try:
             for name in [*plan.added, *plan.rewritten]:
                 staged[name] = temporary = f".{name}.{secrets.token_hex(4)}.sfm-tmp"
-                _write(temporary, self.wanted[name], folder)
+                write(temporary, self.wanted[name], folder)
             self._validate(staged)
             for name in list(staged):
                 os.rename(staged[name], name, src_dir_fd=folder, dst_dir_fd=folder)
                 del staged[name]
         finally:
             for temporary in staged.values():
-                _unlink(temporary, folder)
+                unlink(temporary, folder)
         for name in plan.adjusted:
-            _adjust(name, self.wanted[name], folder)
+            adjust(name, self.wanted[name], folder)
         if self.params["purge"]:
             for name in plan.orphans:
-                _unlink(name, folder)
+                unlink(name, folder)
         os.fsync(folder)
 
     def _validate(self, staged: dict[str, str]) -> None:
@@ -389,27 +369,6 @@ class Directory:
             )
 
 
-def plan_changes(found: dict[str, Wanted], wanted: dict[str, Wanted]) -> Plan:
-    """What makes `found` equal to `wanted`."""
-    common = sorted(found.keys() & wanted.keys())
-    rewritten = [name for name in common if found[name].content != wanted[name].content]
-    adjusted = [name for name in common if name not in rewritten and not _same_attributes(found[name], wanted[name])]
-    return Plan(
-        added=sorted(wanted.keys() - found.keys()),
-        rewritten=rewritten,
-        adjusted=adjusted,
-        orphans=sorted(found.keys() - wanted.keys()),
-    )
-
-
-def _same_attributes(found: Wanted, wanted: Wanted) -> bool:
-    return found.mode == wanted.mode and wanted.uid in (-1, found.uid) and wanted.gid in (-1, found.gid)
-
-
-def _attributes(file: Wanted) -> str:
-    return f"mode: {file.mode:04o}\nuid: {file.uid}\ngid: {file.gid}\n"
-
-
 def _pattern(option: str, text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
@@ -433,43 +392,6 @@ def _number(option: str, name: str | None, look_up: Callable[[str], int], check_
         if check_mode:
             return -2
         raise RefusedError(f"{option}: {name!r} does not exist on this host") from None
-
-
-def _read(name: str, folder: int) -> Wanted:
-    """A regular file as it is; neither a link nor a pipe that took its place is read."""
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise RefusedError(f"{name}: was exchanged while it was read; somebody else works in this directory")
-        return Wanted(stream.read(), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
-
-
-def _write(name: str, file: Wanted, folder: int) -> None:
-    """Makes a complete file on disk; it is open to no one else until its owner and mode are right."""
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-    with os.fdopen(handle, "wb") as stream:
-        os.fchown(handle, file.uid, file.gid)
-        os.fchmod(handle, file.mode)
-        stream.write(file.content)
-        stream.flush()
-        os.fsync(handle)
-
-
-def _adjust(name: str, file: Wanted, folder: int) -> None:
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    try:
-        os.fchown(handle, file.uid, file.gid)
-        os.fchmod(handle, file.mode)
-    finally:
-        os.close(handle)
-
-
-def _unlink(name: str, folder: int) -> None:
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        return
 
 
 if __name__ == "__main__":

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import re
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.sfm_owned import read_owned
+from ansible.module_utils.sfm_program_changes import Pending, Plan, plan_changes
+from ansible.module_utils.sfm_program_health import HELD, Health, Program
 from ansible.module_utils.sfm_supervisord import (
     AbsentError,
     Process,
@@ -171,41 +170,8 @@ applied:
   type: bool
 """
 
-LASTING = ("connected", "waiting", "credential", "credits", "spend cap", "usage cap", "budget", "disk")
-"""States of a stream in which X has accepted it, or does not have to yet."""
-SETTLED_SECONDS = 6
-"""A program that must stop for good (a refused credential, say) does so when it is 3 s old: see sfm_stream.errors."""
 TRYING_SECONDS = 15
 """A program that supervisor starts again and again for so long does not come up by itself."""
-HELD = ("budget", "disk", "credits", "spend cap", "usage cap")
-"""States in which a stream asks nothing of X, or X grants nothing until somebody has paid: no fault of the rules."""
-LOG_LINES = 8
-LOG_BYTES = 8192
-
-
-class Program(NamedTuple):
-    """A program that shall run."""
-
-    digest: str
-    settings: Path
-
-
-class Pending(NamedTuple):
-    """How our program files differ from what supervisor has: names of declared programs."""
-
-    added: list[str]
-    changed: list[str]
-
-
-class Plan(NamedTuple):
-    """What is to be done, or was done; names, in this order. `respected` is left alone."""
-
-    removed: list[str]
-    restarted: list[str]
-    added: list[str]
-    started: list[str]
-    reloaded: list[str]
-    respected: list[str]
 
 
 class FailedError(Exception):
@@ -266,7 +232,7 @@ class Deployment:
             name: Program(f"{digest}-{release}", settings_dir / f"{name}.json")
             for name, digest in params["declared"].items()
         }
-        self.status_dir = Path(params["status_dir"])
+        self.health = Health(self.declared, Path(params["status_dir"]), Path(params["log_dir"]))
         self.plan = Plan([], [], [], [], [], [])
         self.done = Plan([], [], [], [], [], self.plan.respected)
         self.foreign: list[str] = []
@@ -295,7 +261,7 @@ class Deployment:
         except AbsentError:
             live = {}
         written = {name for name in self.params["changed_programs"] if name in self.declared}
-        stale = {name for name in live.keys() & self.declared.keys() if not self._runs_as_declared(live[name])}
+        stale = {name for name in live.keys() & self.declared.keys() if not self.health.runs_as_declared(live[name])}
         pending = Pending(
             added=[name for name in self.declared if name not in live],
             changed=[name for name in self.declared if name in live and name in written | stale],
@@ -338,14 +304,17 @@ class Deployment:
         deadline = start + self.params["timeout"] + begun
         while True:
             live = processes(self.supervisor, self.declared.__contains__)
-            verdicts = {name: self._verdict(name, live.get(name)) for name in self.declared}
+            respected = {name: "" for name in self.plan.respected if name in live}
+            verdicts = {name: self.health.verdict(name, live.get(name)) for name in self.declared} | respected
             waiting = [name for name, verdict in verdicts.items() if verdict is None]
             backing_off = all(live[name]["statename"] == "BACKOFF" for name in waiting if name in live)
             patience = min(deadline, start + TRYING_SECONDS + begun) if backing_off else deadline
             if not waiting or time.monotonic() > patience:
                 break
             time.sleep(0.5)
-        bad = [self._report(name, live.get(name), verdicts[name]) for name in self.declared if verdicts[name] != ""]
+        bad = [
+            self.health.report(name, live.get(name), verdicts[name]) for name in self.declared if verdicts[name] != ""
+        ]
         if bad:
             many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
             raise FailedError(f"{many} not as declared:\n" + "\n".join(bad))
@@ -360,35 +329,16 @@ class Deployment:
         while True:
             live = processes(self.supervisor, self.declared.__contains__)
             running = [name for name in self.declared if name in live and live[name]["statename"] == "RUNNING"]
-            faults = {name: fault for name in running if (fault := self._rules_fault(live[name]))}
+            faults = {name: fault for name in running if (fault := self.health.rules_fault(live[name]))}
             if not faults or time.monotonic() > deadline:
                 break
             time.sleep(0.25)
-        states = {name: self._status(live[name]).get("state", "") for name in faults}
+        states = {name: self.health.status(live[name]).get("state", "") for name in faults}
         self.held = {name: state for name, state in states.items() if state in HELD}
         bad = [f"{name}: {fault}" for name, fault in faults.items() if name not in self.held]
         if bad:
             many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
             raise FailedError(f"{many} running, but not with the declared rules in force:\n" + "\n".join(bad))
-
-    def _rules_fault(self, process: Process) -> str:
-        """What is wrong with the rules of a running program, by what it says itself; empty where nothing is."""
-        try:
-            settings = json.loads(self.declared[process["name"]].settings.read_bytes())
-        except (OSError, ValueError):
-            return ""
-        status = self._status(process)
-        if self._has_old_settings(process):
-            return "it does not say that it runs with its new settings; see its log"
-        if settings.get("kind") != "filterstream":
-            return ""  # X's filters alone have rules at their source
-        wanted, live = status.get("rules_wanted"), status.get("rules_live")
-        if wanted and wanted == live:
-            return ""
-        missing = status.get("rules_missing")
-        what = f"X does not hold its rules ({missing} missing)" if live else "its rules at X have not been seen"
-        why = status.get("rules_fault") or status.get("detail") or ""
-        return "\n  ".join([f"{what}:", *str(why).splitlines()]) if why else what
 
     def _ours(self, live: dict[str, Process], files: dict[str, str]) -> dict[str, Process]:
         """Those of the live processes that are of this deployment; what others there are is kept.
@@ -425,18 +375,14 @@ class Deployment:
             )
 
     def _plan(self, live: dict[str, Process], pending: Pending) -> Plan:
-        removed = [name for name in live if name not in self.declared]
-        touched = {*pending.added, *pending.changed}
-        others = [live[name] for name in self.declared if name in live and name not in touched]
-        respected = [] if self.params["start_stopped"] else [p["name"] for p in others if stopped_by_hand(p)]
-        cut_off = [p["name"] for p in others if self._upstream(p["name"]) in pending.changed]
-        up = [name for name in cut_off if live[name]["statename"] in ("RUNNING", "STARTING")]
-        restarted = [name for name in self.declared if name in {*pending.changed, *up}]
-        others = [each for each in others if each["name"] not in {*respected, *restarted}]
-        ended = ("STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN")
-        started = [p["name"] for p in others if p["statename"] in ended]
-        reloaded = [p["name"] for p in others if p["statename"] == "RUNNING" and self._must_reload(p)]
-        return Plan(removed, restarted, pending.added, started, reloaded, respected)
+        return plan_changes(
+            self.declared,
+            live,
+            pending,
+            upstream=self.params["upstream"],
+            start_stopped=self.params["start_stopped"],
+            must_reload=lambda process: self.health.must_reload(process, self.params["changed_settings"]),
+        )
 
     def _pending(self) -> Pending:
         """Lets supervisor read its files again, which by itself starts and stops nothing."""
@@ -456,7 +402,7 @@ class Deployment:
         """Restarts one program after the other; what others connect to comes first, while they stand still."""
         first = [name for name in self.plan.restarted if name in self.params["upstream"].values()]
         others = [name for name in self.plan.restarted if name not in first]
-        waiting = [name for name in others if self._upstream(name) in first]
+        waiting = [name for name in others if self.params["upstream"].get(name) in first]
         self._each(waiting, self.supervisor.stopProcess)
         try:
             self._restart_in_turn([*first, *others])
@@ -464,11 +410,6 @@ class Deployment:
             # Those that were not reached go on as what they were; the others run already.
             self._each(waiting, lambda name: self.supervisor.startProcess(name, False))
             raise
-
-    def _upstream(self, name: str) -> str | None:
-        """The program that another one connects to, if that is of this host, too."""
-        upstream: str | None = self.params["upstream"].get(name)
-        return upstream
 
     @staticmethod
     def _each(names: list[str], action: Callable[[str], object]) -> list[str]:
@@ -516,91 +457,9 @@ class Deployment:
             if state in ("BACKOFF", "FATAL"):
                 raise FailedError(
                     "the first program to restart does not come up, so the others were left running as they are:\n"
-                    + self._report(name, process, None)
+                    + self.health.report(name, process, None)
                 )
             time.sleep(0.25)
-
-    def _verdict(self, name: str, process: Process | None) -> str | None:
-        """Empty if a program is as it shall be, a word on what is wrong, or None while it may still change."""
-        if process is None:
-            return "supervisor does not have it"
-        if name in self.plan.respected:
-            return ""
-        state: str = process["statename"]
-        if state in ("STARTING", "BACKOFF", "STOPPING") or (state == "STOPPED" and not process["start"]):
-            return None
-        if state != "RUNNING":
-            return state
-        program = self.declared[name]
-        age = process["now"] - process["start"]
-        if age < SETTLED_SECONDS and program.settings.exists():
-            status = self._status(process)
-            if status.get("state") not in LASTING:
-                return None
-        if not self._runs_as_declared(process):
-            return "it runs from another program file than ours; does one of the same name lie elsewhere?"
-        return ""
-
-    def _runs_as_declared(self, process: Process) -> bool:
-        """Whether a live process got the digest that was declared; True where that cannot be told."""
-        digest = self.declared[process["name"]].digest
-        try:
-            environment = Path(f"/proc/{process['pid']}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return True
-        return process["pid"] == 0 or f"SFM_DIGEST={digest}".encode() in environment
-
-    def _must_reload(self, process: Process) -> bool:
-        """Whether it is to read its settings: others than it runs with, or such that X has not taken yet."""
-        if process["name"] in self.params["changed_settings"] or self._has_old_settings(process):
-            return True
-        status = self._status(process)
-        return bool(status) and status.get("state") not in HELD and self._rules_fault(process) != ""
-
-    def _has_old_settings(self, process: Process) -> bool:
-        """Whether the live process says that it runs with other settings than its file has."""
-        settings = self.declared[process["name"]].settings
-        status = self._status(process)
-        try:
-            wanted = hashlib.sha256(settings.read_bytes()).hexdigest()
-        except OSError:
-            return False
-        return bool(status.get("settings")) and status["settings"] != wanted
-
-    def _status(self, process: Process) -> dict[str, Any]:
-        """The status file of a live process; empty if there is none, or one of an earlier process."""
-        try:
-            status = read_owned(self.status_dir.parent, self.status_dir.name, f"{process['name']}.json")
-        except (OSError, ValueError):
-            return {}
-        return status if status.get("pid") == process["pid"] else {}
-
-    def _report(self, name: str, process: Process | None, verdict: str | None) -> str:
-        if process is None:
-            return f"{name}: {verdict}"
-        what = verdict or f"still {process['statename']}"
-        if process["statename"] in ("EXITED", "FATAL", "BACKOFF"):
-            what += f", exit code {process['exitstatus']}" if process["exitstatus"] else ""
-            what += f", {process['spawnerr']}" if process["spawnerr"] else ""
-        return "\n".join([f"{name}: {what}", *self._log_tail(name)])
-
-    def _log_tail(self, name: str) -> Iterator[str]:
-        for kind in ("err", "out"):
-            path = Path(self.params["log_dir"]) / f"{name}.{kind}.log"
-            try:
-                with path.open("rb") as file:
-                    file.seek(max(0, path.stat().st_size - LOG_BYTES))
-                    lines = file.read().decode(errors="replace").splitlines()
-            except OSError:
-                continue
-            if lines:
-                yield f"  the end of {path}:"
-                yield from (f"    {line}" for line in lines[-LOG_LINES:])
-
-
-def stopped_by_hand(process: Process) -> bool:
-    """Whether someone stopped it: one that supervisor has not started yet is STOPPED as well, but never ran."""
-    return bool(process["statename"] == "STOPPED" and process["start"])
 
 
 if __name__ == "__main__":
