@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROLE = Path(__file__).parents[2] / "roles" / "sfm_organize"
 
@@ -88,11 +87,3 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, variables: dict[str, 
     run = dry_run(tmp_path, **variables)
     assert run.returncode == 2
     assert named in " ".join(run.stdout.replace('\\"', '"').split())
-
-
-def test_defaults_and_argument_specs_list_the_same_keys() -> None:
-    """And the same values."""
-    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]
-    for spec in specs.values():
-        assert {key: option["default"] for key, option in spec["options"].items()} == defaults

@@ -300,31 +300,38 @@ def test_what_judges_is_the_checkout_that_is_deployed(tmp_path: Path, imported_b
 
 def test_what_the_examination_assumes_is_what_the_role_does() -> None:
     """The examination does not see a role's defaults, so it has the same ones."""
-    defaults = yaml.safe_load((ROOT / "roles/sfm_streams/defaults/main.yml").read_text())
+    defaults = defaults_of("sfm_streams") | defaults_of("sfm_defaults")
     for kind in [HostVars, *(registry.source(name).inventory().variables for name in registry.names())]:
         for name in kind.__struct_fields__:
             value = json.loads(msgspec.json.encode(getattr(kind(), name)))
             assert (defaults[f"sfm_{name}"] or None) == (value or None), name
 
 
-@pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
+def defaults_of(role: str) -> dict[str, Any]:
+    """A role's own defaults."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "roles" / role / "defaults/main.yml").read_text())
+    return found
+
+
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "sfm_defaults"])
 def test_defaults_and_specification_of_a_role_list_the_same(role: str) -> None:
-    """A variable has a default and a specification, and both agree on the value."""
-    directory = ROOT / "roles" / role
-    defaults = yaml.safe_load((directory / "defaults/main.yml").read_text())
-    options = yaml.safe_load((directory / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    assert defaults.keys() == options.keys()
+    """A variable has a default, here or among those that roles share, and a specification that agrees with it."""
+    path = ROOT / "roles" / role / "meta/argument_specs.yml"
+    options = yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    own, shared = defaults_of(role), defaults_of("sfm_defaults")
+    assert own.keys() <= options.keys() <= own.keys() | shared.keys()
     for name, option in options.items():
         if "default" in option:
-            assert option["default"] == defaults[name], name
+            assert option["default"] == {**shared, **own}[name], name
 
 
-def test_roles_agree_on_the_defaults_that_they_share() -> None:
-    """Leaving a variable out gives one value everywhere."""
-    seen: dict[str, object] = {}
-    for path in sorted((ROOT / "roles").glob("*/defaults/main.yml")):
-        for name, value in yaml.safe_load(path.read_text()).items():
-            assert seen.setdefault(name, value) == value, f"{path}: {name}"
+def test_a_default_stands_once() -> None:
+    """One that several roles read stands in the role that they depend on."""
+    seen = [name for role in ROLES for name in defaults_of(role)]
+    assert sorted(seen) == sorted(set(seen))
 
 
 def test_x_judges_the_rules_on_request_before_a_host_is_touched(tmp_path: Path) -> None:
