@@ -21,7 +21,7 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
   elif command -v sudo >/dev/null; then
-    # No compiled files of root's in somebody's checkout.
+    # Python must not leave compiled files that belong to root in a user's checkout.
     sudo env "PATH=$PATH" "LC_ALL=$LC_ALL" PYTHONDONTWRITEBYTECODE=1 "$@"
   else
     die "this needs root: run it as root, or install sudo ($*)"

@@ -42,7 +42,7 @@ def old_sfm(host: Host, name: str, log: str) -> None:
 
 
 def test_only_what_the_deployment_runs_is_stopped_and_forgotten(host: Host) -> None:
-    """An older SFM's programs go on; a file of somebody else's that supervisor cannot read is no obstacle."""
+    """An older SFM's programs go on; someone else's file that supervisor cannot read is no obstacle."""
     old_sfm(host, "twitterfilter-1", f"{host.here}/theirs/1.log")
     host.deploy().ok()
     pid = host.pids()["twitterfilter-1"]

@@ -146,11 +146,11 @@ def test_a_directory_of_roots_lies_below_no_one_elses(here: Path) -> None:
 
 
 def test_what_others_could_write_does_not_become_roots_unseen(here: Path) -> None:
-    """Program files and software that somebody else put there would be root's, and be trusted."""
+    """Program files and software that someone else put there would be root's, and be trusted."""
     (here / "etc").mkdir()
     (here / "etc/theirs.conf").touch()
     os.chown(here / "etc", UID, NOGROUP)
-    assert "Look through it, then: chown root:" in make(of_root(here / "etc", variable="sfm_config_dir"))["msg"]
+    assert "Check its contents, then: chown root:" in make(of_root(here / "etc", variable="sfm_config_dir"))["msg"]
     (here / "etc/theirs.conf").unlink()
     assert make(of_root(here / "etc", variable="sfm_config_dir"))["adjusted"] == [str(here / "etc")]
 
@@ -161,7 +161,7 @@ def test_a_log_that_is_a_link_of_somebody_else_is_named(here: Path) -> None:
     (here / "log/a.log").symlink_to("/etc/shadow")
     assert not make(of_root(here / "log")).get("failed"), "root's own link is root's own choice"
     os.chown(here / "log/a.log", UID, NOGROUP, follow_symlinks=False)
-    assert f"{here}/log/a.log is no file of its own (a link, of {OWNER})" in make(of_root(here / "log"))["msg"]
+    assert f"{here}/log/a.log is not a file of its own (a link, of {OWNER})" in make(of_root(here / "log"))["msg"]
 
 
 def test_a_directory_of_somebody_else_is_not_taken(here: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_link_or_directory_in_the_way_is_refused_by_name(tmp_path: Path) -> No
     )
     (tmp_path / "a.conf").unlink()
     (tmp_path / "a.conf").mkdir()
-    assert "is no regular file" in run(tmp_path, {"a.conf": "", "b.conf": ""})["msg"]
+    assert "is not a regular file" in run(tmp_path, {"a.conf": "", "b.conf": ""})["msg"]
     assert not (tmp_path / "b.conf").exists()
 
 

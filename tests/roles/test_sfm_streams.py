@@ -198,7 +198,7 @@ def test_other_peoples_programs_and_their_pending_changes_are_left_alone(host: H
 
 
 def test_the_programs_of_an_older_sfm_are_named_and_left_alone(host: Host) -> None:
-    """They bear names like ours, and nothing of ours declares them: no failure, no change, neither now nor later."""
+    """They have names like ours, and nothing of ours declares them: no failure, no change, neither now nor later."""
     theirs = host.here / "theirs" / "sfm.conf"
     theirs.write_text("".join(OLD_SFM.format(name=name) for name in ("twitterfilter-1", "streamsample")))
     host.ctl("update")
@@ -312,7 +312,7 @@ def test_streams_that_the_inventory_no_longer_declares_are_named_before_they_end
     for options in (("--check",), ()):
         output = " ".join(host.deploy(*options).ok().output.split())
         said = output.index("what they captured stays: twitterfilter-asleep, twitterfilter-storms")
-        assert said < output.index("Make the program files those of the active streams")
+        assert said < output.index("Make the program files match the active streams")
     assert "No longer in the inventory" not in host.deploy().ok().output
 
 

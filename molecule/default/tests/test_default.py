@@ -39,7 +39,7 @@ def test_files_are_for_root_to_write_and_for_the_group_to_read(hosts: dict[str, 
 
 
 def test_the_process_owner_writes_no_program_file(hosts: dict[str, Host]) -> None:
-    """supervisord is root: whoever writes a program file is root, and the process owner is not."""
+    """supervisord is root: anyone who writes a program file can become root, and the process owner is not."""
     for host in hosts.values():
         for path in (
             "/etc/sfm/supervisor.d/x.conf",

@@ -55,7 +55,7 @@ def may(host: Host, user: str, command: str) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def other(one: Host) -> None:
-    """A program of somebody else under the same supervisord, which runs as root."""
+    """A program of someone else under the same supervisord, which runs as root."""
     program = "[program:other-root]\\ncommand=/usr/bin/sleep infinity\\n"
     one.run(f"printf '{program}' > /etc/supervisor/conf.d/other.conf && supervisorctl update other-root")
     wait(lambda: one.programs()["other-root"].state == "RUNNING", "the other program does not run")
@@ -122,14 +122,14 @@ def test_the_next_deployment_takes_the_parent_away_from_the_process_owner(deploy
 
 
 def test_an_upgrade_says_who_lost_control_of_supervisord(deployment: Deployment, one: Host) -> None:
-    """In 0.1.0 the socket belonged to sfm; who shall keep control is told where to be put."""
+    """In 0.1.0 the socket belonged to sfm; the deployment says where to put those who keep control."""
     one.run(f"sed -i 's/root:sfm-operators/root:sfm/' {CONFIGURATION} && chgrp sfm {SOCKET}")
     assert may(one, "sfm", "supervisorctl pid")
     supervisord = one.run("supervisorctl pid")
     run = deployment.deploy()
     assert "belongs to sfm-operators now, and belonged to sfm." in " ".join(run.text.split())
     assert "No longer in control of its programs: reader, sfm." in " ".join(run.text.split())
-    assert "belongs in `sfm_operators`; sfm must not" in " ".join(run.text.split())
+    assert "add them to `sfm_operators`, but not sfm" in " ".join(run.text.split())
     assert not may(one, "sfm", "supervisorctl pid | grep '^[0-9]'")
     assert not may(one, "reader", "supervisorctl pid | grep '^[0-9]'")
     assert one.run("supervisorctl pid") == supervisord

@@ -84,7 +84,7 @@ def test_a_hand_edit_that_supervisor_has_not_read_restarts_nothing(deployment: D
 
 
 def test_other_files_in_our_directory_are_left_alone(deployment: Deployment, one: Host) -> None:
-    """A file that does not bear one of our names is somebody's own."""
+    """A file that does not have one of our names is somebody's own."""
     one.run(
         f"printf '[program:other-tool]\\ncommand=sleep infinity\\n' > {FILES}/other-tool.conf && supervisorctl update"
     )

@@ -131,7 +131,7 @@ def test_a_failed_upgrade_leaves_the_release_before_running(
 ) -> None:
     """No package index can be reached: the play fails, and 0.1.0 runs on, and comes back from a crash."""
     pids, old, records = one.pids(), release(one), Records.of(one)
-    index = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": "/dev/null", "PIP_RETRIES": "0"}
+    index = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": "/dev/null", "PIP_RETRIES": "1"}
     deployment.everywhere["sfm_pip_environment"] = index
     run = deployment.play("deploy")
     del deployment.everywhere["sfm_pip_environment"]

@@ -24,7 +24,7 @@ options:
     type: str
     required: true
   users:
-    description: Who shall be in it.
+    description: Who should be in it.
     type: list
     elements: str
     required: true

@@ -17,7 +17,7 @@ ROOM_FILES = 16
 
 
 class Wanted(NamedTuple):
-    """A directory as it shall be; uid and gid are -1 where they are still to be made."""
+    """A directory as it should be; uid and gid are -1 where they are still to be made."""
 
     variable: str
     path: str
@@ -73,14 +73,14 @@ class Examination:
         yield from _unusable(wanted, found)
 
     def _occupied(self, wanted: Wanted, found: Found) -> Iterator[str]:
-        """What is there already and belongs to somebody else."""
+        """What is there already and belongs to someone else."""
         status, names = found.status, found.names()
         if status is None or not names:
             return
         if wanted.ours is None and (status.st_uid != 0 or status.st_mode & stat.S_IWOTH):
             yield (
                 f"{wanted.path} is {shown(status)} and not empty; others could write there, and root will trust what "
-                f"it holds. Look through it, then: chown root: {wanted.path} && chmod go-w {wanted.path}"
+                f"it holds. Check its contents, then: chown root: {wanted.path} && chmod go-w {wanted.path}"
             )
         foreign = wanted.ours is not None and not any(map(wanted.ours.fullmatch, names))
         if foreign and status.st_uid not in (0, self.owner.uid):
@@ -90,7 +90,7 @@ class Examination:
             )
 
     def _exposed(self, wanted: Wanted, found: Found) -> Iterator[str]:
-        """Parents of a directory of root's that somebody else could put something in the place of."""
+        """Parents of a directory of root's that someone else could put something in the place of."""
         for step in found.parents:
             if shared(step.status) and not self.is_repaired(step) and not self.is_wanted(step.path):
                 yield (
@@ -103,7 +103,7 @@ class Examination:
         if (step := self.owner.stopped_at(steps)) is not None:
             owner, here = self.owner.name, step.path
             yield (
-                f"{owner} cannot get to {wanted.path}: {here} is {shown(step.status)} and does not let it pass; "
+                f"{owner} cannot get to {wanted.path}: {here} is {shown(step.status)} and does not let it through; "
                 f"chmod o+x {here}, or setfacl -m u:{owner}:x {here}, or choose another path"
             )
 
@@ -147,7 +147,7 @@ def _diverted(wanted: Wanted, found: Found) -> Iterator[str]:
             and not (stat.S_ISLNK(status.st_mode) and status.st_uid == 0)
         ):
             yield (
-                f"{wanted.path}/{name} is no file of its own ({_kind(status)}, of {user(status.st_uid)}), and "
+                f"{wanted.path}/{name} is not a file of its own ({_kind(status)}, of {user(status.st_uid)}), and "
                 "supervisord, which is root, would write to it; look at it, and remove it"
             )
 

@@ -100,7 +100,7 @@ def _target(name: str, folder: int, path: str, parent: os.stat_result, *, last: 
     try:
         target = os.readlink(name, dir_fd=folder)
     except OSError:
-        raise RefusedError(f"{path} is no directory; move it away, or choose another path") from None
+        raise RefusedError(f"{path} is not a directory; move it away, or choose another path") from None
     if last:
         raise RefusedError(
             f"{path} is a link to {target}; root would follow it wherever somebody points it. Name the directory "

@@ -1,4 +1,4 @@
-"""Examines the whole inventory on the controller, and resolves it to what each host shall run.
+"""Examines the whole inventory on the controller, and resolves it to what each host should run.
 
 It looks at every host that the playbooks work on, whatever ``--limit`` says: a credential that two
 streams share is a fault even where only one of their hosts is deployed now. It connects
@@ -34,7 +34,7 @@ short_description: Find all faults of the inventory before any host is touched
 description:
   - Gives the C(sfm_*) variables of all hosts to the code that the programs themselves use.
   - Fails with all faults at once.
-  - Returns what each host shall run. Nothing in it is secret.
+  - Returns what each host should run. Nothing in it is secret.
 options:
   hosts:
     description: The hosts that the playbooks work on; all of the inventory if left out.
@@ -45,7 +45,7 @@ author: The sfm-stream authors
 
 RETURN = r"""
 hosts:
-  description: For each of the hosts the files that it shall have, see the function C(_host).
+  description: For each of the hosts the files that it should have, see the function C(_host).
   returned: success
   type: dict
 stop_codes:
@@ -325,7 +325,7 @@ def _program(
 
 
 def _settings(declared: ResolvedStream) -> dict[str, Any]:
-    """Every setting of a stream, those with their default value too: the file shall say all.
+    """Every setting of a stream, those with their default value too: the file is to be complete.
 
     But for its accounts: where there are any, the host knows them, and the template adds them.
     """

@@ -28,7 +28,7 @@ description:
   - Writes the files that are missing or different, and removes the ones of ours that the list no longer names.
   - All of it is one run, whatever the number of files; a C(template) task costs about a second for each.
   - A file is replaced atomically. The new ones are all written under temporary names beside the old ones, judged
-    together by O(validate), and only then renamed; so a file that does not hold leaves everything as it was.
+    together by O(validate), and only then renamed; so one invalid file leaves everything as it was.
   - Files whose names O(pattern) does not match belong to others; they are listed in RV(foreign) and never touched.
   - The action plugin of the same name renders the contents from a template on the controller, see O(template).
 options:
@@ -37,7 +37,7 @@ options:
     type: path
     required: true
   files:
-    description: What the directory shall hold. Left out where O(template) and O(items) make it.
+    description: What the directory should hold. Left out where O(template) and O(items) make it.
     type: list
     elements: dict
     default: []
@@ -210,7 +210,7 @@ def _invocation(module: AnsibleModule) -> dict[str, Any]:
 
 
 class Directory:
-    """One directory and the files that it shall hold."""
+    """One directory and the files that it should hold."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.check_mode: bool = module.check_mode
@@ -223,7 +223,7 @@ class Directory:
         """Does it all, and says what was done."""
         if not self.path.is_dir():
             if not self.check_mode:
-                raise RefusedError(f"{self.path}: {'is no directory' if self.path.exists() else 'does not exist'}")
+                raise RefusedError(f"{self.path}: {'is not a directory' if self.path.exists() else 'does not exist'}")
             return self._result(plan_changes({}, self.wanted), [], [], {})
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
@@ -279,7 +279,7 @@ class Directory:
                 found[name] = File(b"", status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
             else:
                 link = stat.S_ISLNK(status.st_mode)
-                kind = f"a link to {os.readlink(name, dir_fd=folder)}" if link else "no regular file"
+                kind = f"a link to {os.readlink(name, dir_fd=folder)}" if link else "not a regular file"
                 raise RefusedError(f"{path}: is {kind}, where a file of this deployment belongs; move it away")
         return found
 
@@ -365,7 +365,7 @@ class Directory:
             for path, name in paths.items():
                 said = said.replace(path, str(self.path / name))
             raise RefusedError(
-                f"{self.path}: the new files do not hold, nothing was changed (code {done.returncode}):\n{said}"
+                f"{self.path}: the new files are not valid, nothing was changed (code {done.returncode}):\n{said}"
             )
 
 
@@ -373,12 +373,12 @@ def _pattern(option: str, text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise RefusedError(f"{option}: {text!r} is no regular expression: {error}") from error
+        raise RefusedError(f"{option}: {text!r} is not a regular expression: {error}") from error
 
 
 def _mode(text: str) -> int:
     if not re.fullmatch(r"[0-7]{3,4}", text):
-        raise RefusedError(f"mode: {text!r} is no octal number such as '0640'; put it in quotes")
+        raise RefusedError(f"mode: {text!r} is not an octal number such as '0640'; put it in quotes")
     return int(text, 8)
 
 

@@ -43,11 +43,11 @@ description:
   - Waits until X holds the rules of each of its filters, and fails with X's own words where it does not. A program that
     waits for money, or for room on the disk, is only named. Streams without rules at their source are not waited for.
   - Programs of other people are never touched, whatever their names. Ours are those that run the command that our
-    program files give them; any other that bears a name like ours is listed in RV(foreign).
+    program files give them; any other that has a name like ours is listed in RV(foreign).
 options:
   declared:
     description:
-      - The programs that shall run, in the order of their start, each with the digest of what it reads.
+      - The programs that should run, in the order of their start, each with the digest of what it reads.
       - If there are none, all of ours are stopped and forgotten.
     type: dict
     required: true
@@ -66,7 +66,7 @@ options:
     type: path
     default: /etc/supervisor/supervisord.conf
   settings_dir:
-    description: Where the settings of the programs lie, C(<program>.json). Who has none writes no status file either.
+    description: Where the settings of the programs lie, C(<program>.json). A program without any writes no status file.
     type: path
     required: true
   status_dir:
@@ -156,7 +156,7 @@ respected:
   type: list
   elements: str
 foreign:
-  description: Programs of other people that bear names like ours.
+  description: Programs of other people that have names like ours.
   returned: always
   type: list
   elements: str
@@ -213,7 +213,7 @@ def main() -> None:
     for name in deployment.foreign:
         module.warn(
             f"{name}: supervisor has a program of this name that no program file of this deployment declares; it is "
-            "somebody else's, an older SFM's perhaps, and was left alone"
+            "someone else's, an older SFM's perhaps, and was left alone"
         )
     for name in deployment.plan.respected:
         module.warn(f"{name}: was stopped by hand and stays so; to start it: supervisorctl start {name}")

@@ -26,7 +26,7 @@ def read(name: str, folder: int) -> File:
     with os.fdopen(handle, "rb") as stream:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise RefusedError(f"{name}: was exchanged while it was read; somebody else works in this directory")
+            raise RefusedError(f"{name}: was exchanged while it was read; someone else works in this directory")
         return File(stream.read(), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 
 

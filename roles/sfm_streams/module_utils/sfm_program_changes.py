@@ -38,7 +38,7 @@ def plan_changes(
     """What is to be done.
 
     Args:
-        declared: The programs that shall run, in the order of their start.
+        declared: The programs that should run, in the order of their start.
         live: The live processes of ours, declared or not.
         pending: How their program files differ from what supervisor has.
         upstream: The program that each connects to, where that is of this host, too.

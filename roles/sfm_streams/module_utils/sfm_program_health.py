@@ -22,7 +22,7 @@ LOG_BYTES = 8192
 
 
 class Program(NamedTuple):
-    """A program that shall run.
+    """A program that should run.
 
     Attributes:
         digest: The variable ``SFM_DIGEST`` in its environment.
@@ -34,7 +34,7 @@ class Program(NamedTuple):
 
 
 class Health:
-    """What is known of the programs that shall run.
+    """What is known of the programs that should run.
 
     Args:
         declared: These, by name.
@@ -67,7 +67,7 @@ class Health:
         return "\n  ".join([f"{what}:", *str(why).splitlines()]) if why else what
 
     def verdict(self, name: str, process: Process | None) -> str | None:
-        """Empty if a program is as it shall be, a word on what is wrong, or None while it may still change."""
+        """Empty if a program is as it should be, a word on what is wrong, or None while it may still change."""
         if process is None:
             return "supervisor does not have it"
         state: str = process["statename"]
@@ -125,7 +125,7 @@ class Health:
         return status if status.get("pid") == process["pid"] else {}
 
     def report(self, name: str, process: Process | None, verdict: str | None) -> str:
-        """What a person needs to know of a program that is not as it shall be, with the end of its logs."""
+        """What a person needs to know of a program that is not as it should be, with the end of its logs."""
         if process is None:
             return f"{name}: {verdict}"
         what = verdict or f"still {process['statename']}"

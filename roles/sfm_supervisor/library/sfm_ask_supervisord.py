@@ -17,7 +17,7 @@ description:
   - Reads the configuration as supervisorctl does, login included, and tells one that does not answer from one that
     refuses the login and from something else that answers in its place. Only the first may be restarted; the others
     are a failure, with what to do.
-  - Fails as well where supervisor has a program of somebody else's under a name in O(declared), since the two would
+  - Fails as well where supervisor has someone else's program under a name in O(declared), since the two would
     become one.
 author: The sfm-stream authors
 options:
@@ -82,7 +82,7 @@ def main() -> None:
         module.fail_json(msg=f"supervisord answers, and then does not: {error}")
     if taken := [name for name, each in live.items() if not deployed(each, files.get(name), known=True)]:
         module.fail_json(
-            msg=f"supervisor already has somebody else's programs under names of this deployment: {', '.join(taken)}. "
+            msg=f"supervisor already has someone else's programs under names of this deployment: {', '.join(taken)}. "
             "Give the filters of those names others, or remove the other programs; nothing was changed."
         )
     module.exit_json(changed=False, answers=True, reason="")

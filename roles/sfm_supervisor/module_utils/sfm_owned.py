@@ -21,7 +21,7 @@ def read_owned(folder: Path, *names: str) -> dict[str, Any]:
 
     Raises:
         OSError: There is none, or a link is on the way.
-        ValueError: It is no regular file, or holds no JSON object, or more than `MOST_BYTES`.
+        ValueError: It is not a regular file, or holds no JSON object, or more than `MOST_BYTES`.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
