@@ -189,12 +189,12 @@ def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
 @config_dir_option
 def rules_check(name: str, config_dir: Path) -> None:
     """Have the source judge what the filter NAME asks of it, without taking it."""
-    from sfm_stream.settings.config import credential_path, read_credential
+    from sfm_stream.settings.config import credential_of
     from sfm_stream.sources.registry import source
 
     stream = _read_filter(name, config_dir)
     asked = source(stream.source)
-    credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
+    credential = credential_of(config_dir, stream)
     click.echo(f"{asked.title} takes the rules of {name}: {asked.check_rules(stream, credential)}")
 
 
@@ -272,7 +272,7 @@ def _capture(
 
     from sfm_stream.capture import recorder
     from sfm_stream.owner import become_owner, refuse_root
-    from sfm_stream.settings.config import credential_path, read_credential, read_environment, read_stream
+    from sfm_stream.settings.config import credential_of, read_environment, read_stream
     from sfm_stream.settings.environment import environment_path, take_up
 
     # A core dump would hold the credential, in a file that other people may be allowed to read.
@@ -294,7 +294,7 @@ def _capture(
         click.echo(
             f"sfm-stream: warning: settings of another release, used without what is unknown here: {said}", err=True
         )
-    credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
+    credential = credential_of(config_dir, stream)
     take_up(read_environment(environment_path(config_dir)))
     if save:
         refuse_root(f"{arguments} --save", Path(data_dir or stream.data_dir), Path(stream.state_dir))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sfm_stream.errors import ConfigError, SfmError
-from sfm_stream.settings.config import credential_path, read_credential
+from sfm_stream.settings.config import credential_of
 from sfm_stream.settings.model import StreamSettings
 from sfm_stream.sources import registry
 from sfm_stream.sources.base import Dropped, Refused, Source
@@ -82,7 +82,7 @@ def _ask(
     source: Source, stream: StreamSettings, names: list[str], config_dir: Path, unresolved: list[str]
 ) -> dict[str, str]:
     try:
-        credential = read_credential(credential_path(config_dir, stream.credential)) if stream.credential else None
+        credential = credential_of(config_dir, stream)
         found, missing = source.look_up_accounts(stream, credential, names)
     except (SfmError, Refused, Dropped) as error:
         many = f"{len(names)} accounts" if len(names) > 1 else f"@{names[0]}"

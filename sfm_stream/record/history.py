@@ -27,11 +27,10 @@ import msgspec
 from sfm_stream import clock, reading
 from sfm_stream.durable import set_aside, write_all
 from sfm_stream.errors import ConfigError, StorageError
-from sfm_stream.settings.model import Credential
+from sfm_stream.settings.secrecy import SECRET_KEY
 
 DEPTH = 32
 """Levels of objects and lists; settings have five."""
-_NO_SECRETS = frozenset(field.name for field in msgspec.structs.fields(Credential))
 
 
 log = logging.getLogger(__name__)
@@ -135,7 +134,7 @@ def record(state_dir: Path, program: str, raw: bytes, now: datetime | None = Non
     except reading.DAMAGE as error:
         raise ConfigError(f"the settings of {program} are no JSON object: {error}") from error
     try:
-        settings = {key: value for key, value in settings.items() if key not in _NO_SECRETS}
+        settings = {key: value for key, value in settings.items() if not SECRET_KEY.search(key)}
         version = Version(time=now or clock.now(), sha256=digest, settings=settings)
     except ValueError as error:
         raise ConfigError(f"the settings of {program}: {error}") from error

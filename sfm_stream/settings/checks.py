@@ -5,12 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterable, Iterator, Mapping
 
 from sfm_stream.settings.faults import Fault, show
-from sfm_stream.settings.model import SAFE_NAME, Credential, StreamSettings
+from sfm_stream.settings.model import SAFE_NAME, StreamSettings
 
 _PLACEHOLDER = re.compile(
     r"(?i)(change.?me|replace.?me|to.?do|xxx+|example|placeholder|(your|my|the)[-_ ].*|<.*>|\{\{.*|\.\.\.+)"
@@ -32,30 +30,19 @@ def repeated(names: Iterable[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
 
 
-def credential_faults(credential: Credential, where: str) -> Iterator[Fault]:
-    """Secrets that are missing, incomplete, empty or placeholders. The faults never show them."""
-    token, pair = credential.bearer_token, (credential.consumer_key, credential.consumer_secret)
-    if (token is None) == (pair == (None, None)) or (token is None and None in pair):
-        yield Fault(
-            where=where,
-            problem="found " + (" and ".join(sorted(_given(credential))) or "nothing"),
-            fix="either bearer_token, or consumer_key and consumer_secret, must be given",
-        )
-    for key, secret in _given(credential).items():
+def secret_faults(secrets: Mapping[str, str], where: str) -> Iterator[Fault]:
+    """Secrets that are empty, placeholders, or hold characters that no secret has. The faults never show them."""
+    for key, secret in secrets.items():
         if not secret.strip():
-            yield Fault(where=f"{where}: {key}", problem="found an empty secret", fix="put the app's real one there")
+            yield Fault(where=f"{where}: {key}", problem="found an empty secret", fix="put the real one there")
         elif _PLACEHOLDER.fullmatch(secret.strip()):
-            yield Fault(where=f"{where}: {key}", problem="found a placeholder", fix="put the app's real secret there")
+            yield Fault(where=f"{where}: {key}", problem="found a placeholder", fix="put the real secret there")
         elif not re.fullmatch(r"[\x21-\x7e]+", secret):
             yield Fault(
                 where=f"{where}: {key}",
-                problem="found blanks, line breaks or other signs that no secret of X has",
+                problem="found blanks, line breaks or other characters that no secret has",
                 fix="copy it again, alone; `ansible-vault encrypt_string --prompt` adds no line break",
             )
-
-
-def _given(credential: Credential) -> dict[str, str]:
-    return {key: secret for key, secret in msgspec.structs.asdict(credential).items() if secret is not None}
 
 
 def common_faults(stream: StreamSettings, where: str) -> Iterator[Fault]:

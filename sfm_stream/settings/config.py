@@ -3,7 +3,7 @@
 Both are JSON files below the configuration directory (``/etc/sfm``)::
 
     streams/<program>.json        everything that one program needs, resolved
-    credentials/<name>.json       one X app's secret; no one else may read it
+    credentials/<name>.json       the secret of one account or app; no one else may read it
     environment.json              proxies and certificates to trust, where the site has any; may hold a login
 
 The deployment writes them; `sfm-stream validate` judges them with this same code.
@@ -15,17 +15,19 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from sfm_stream import reading
 from sfm_stream.errors import ConfigError, UsageError
-from sfm_stream.settings.checks import credential_faults
 from sfm_stream.settings.environment import NAMES, convert_environment, missing_files
 from sfm_stream.settings.faults import Fault, UnknownKey, convert, nearest, show
 from sfm_stream.settings.model import Credential, StreamSettings
 from sfm_stream.sources import registry
+
+if TYPE_CHECKING:
+    from sfm_stream.sources.base import Source
 
 SETTINGS = 16 << 20
 """Bytes; more than the rules of any app take."""
@@ -86,13 +88,26 @@ def read_stream(path: Path, *, strict: bool = False, unknown: list[Fault] | None
     return stream
 
 
-def read_credential(path: Path) -> Credential:
-    """The secret in `path`.
+def credential_of(config_dir: Path, stream: StreamSettings) -> Credential | None:
+    """The secret that a stream needs; None where it needs none.
+
+    Raises:
+        ConfigError: As for `read_credential`.
+    """
+    source = registry.source(stream.source)
+    if source.credential is None:
+        return None
+    return read_credential(credential_path(config_dir, stream.credential), source)
+
+
+def read_credential(path: Path, source: Source) -> Credential:
+    """The secret in `path`, of an account or app of `source`.
 
     Raises:
         ConfigError: As for `read_stream`, and where others than its owner and group may read the file.
     """
-    credential = _read(path, Credential, credential_faults)
+    assert source.credential is not None  # noqa: S101 - for the type checker
+    credential: Credential = _read(path, source.credential, source.credential_faults)
     _refuse_open(path)
     return credential
 
@@ -150,13 +165,18 @@ def validate_file(path: Path) -> None:
         ConfigError: As for `read_stream` and `read_credential`.
     """
     raw = _decode(path)
-    secrets = {field.name for field in msgspec.structs.fields(Credential)}
-    if isinstance(raw, dict) and "kind" not in raw and secrets & raw.keys():
-        read_credential(path)
-    elif isinstance(raw, dict) and set(NAMES) & raw.keys():
+    keys = set(raw) if isinstance(raw, dict) else set()
+    owner = next((source for source in map(registry.source, registry.names()) if _secret_keys(source) & keys), None)
+    if owner is not None and not {"name", "kind"} & keys:  # which streams have, and no secret
+        read_credential(path, owner)
+    elif set(NAMES) & keys:
         read_environment(path)
     else:
         read_stream(path, strict=True)
+
+
+def _secret_keys(source: Source) -> set[str]:
+    return {field.name for field in msgspec.structs.fields(source.credential)} if source.credential else set()
 
 
 def _decode(path: Path) -> object:

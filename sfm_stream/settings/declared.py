@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,23 +11,21 @@ from sfm_stream.compression import formats
 from sfm_stream.settings.model import Budget, Credential, Level, Positive, Seconds
 
 
-class DeclaredCredential(Credential, frozen=True, kw_only=True):
-    """A value of ``sfm_credentials``: the secret, and what its service and its owner allow the app.
+class DeclaredCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of ``sfm_credentials``; each source that needs one adds the secret, and what it is entitled to.
 
     Attributes:
+        source: Whose account or app it is.
         budget: See `StreamSettings.budget`.
-        backfill_minutes: How far back the service delivers after a gap, where the account is entitled to it.
     """
 
+    source: str
     budget: Budget = Budget()
-    backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
 
     @property
     def secret(self) -> Credential:
         """What the program's credential file holds."""
-        return Credential(
-            bearer_token=self.bearer_token, consumer_key=self.consumer_key, consumer_secret=self.consumer_secret
-        )
+        raise NotImplementedError
 
 
 class DeclaredStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +64,12 @@ class HostDefaults(NamedTuple):
     Attributes:
         host: What holds for every stream.
         own: The variables of the stream's source; a `sfm_stream.sources.base.Inventory.variables`.
-        credentials: Those of the host, by name.
+        credentials: Those of the host, by name; None for one that is at fault.
     """
 
     host: HostVars
     own: Any
-    credentials: Mapping[str, DeclaredCredential]
+    credentials: Mapping[str, DeclaredCredential | None]
 
     def common(self, declared: DeclaredStream) -> dict[str, Any]:
         """The settings that streams of all sources have, but for their names, credentials and budgets."""

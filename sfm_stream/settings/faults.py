@@ -18,14 +18,13 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.settings.secrecy import HIDDEN, is_hidden, scrub, shown_name
+from sfm_stream.settings.secrecy import HIDDEN, SECRET_KEY, is_hidden, scrub, shown_name
 
 SHOWN = 60
 """A value longer than this many characters is cut where a fault shows it."""
 
 QUOTE = "text is needed: put quotes around what you wrote, which YAML may have read as another value (0123 as 83)"
 """The cure where YAML made something else of text. What was written cannot be known from the value."""
-_SECRET_KEY = re.compile(r"(?i)token|secret|password|consumer_key|api_?key")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +86,7 @@ def _without_secrets(value: object) -> object:
     """Plain data, its keys as text, without what stands below the name of a secret."""
     if isinstance(value, Mapping):
         plain = {str(key): each for key, each in value.items()}
-        return {key: HIDDEN if _SECRET_KEY.search(key) else _without_secrets(each) for key, each in plain.items()}
+        return {key: HIDDEN if SECRET_KEY.search(key) else _without_secrets(each) for key, each in plain.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets(each) for each in value]
     return HIDDEN if isinstance(value, Secret) else value

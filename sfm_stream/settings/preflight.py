@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sfm_stream import __version__
-from sfm_stream.settings.checks import credential_faults, name_faults, repeated
+from sfm_stream.settings.checks import name_faults, repeated
 from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, HostDefaults, HostVars
 from sfm_stream.settings.directories import directory_faults, directory_warnings
 from sfm_stream.settings.environment import convert_environment
@@ -134,7 +134,8 @@ class _Host:
         return hashlib.sha256(b"\n".join((__version__.encode(), settings, secret, *environment))).hexdigest()[:16]
 
     def _secret(self, stream: StreamSettings) -> Credential:
-        return (self.credentials.get(stream.credential) or DeclaredCredential()).secret
+        declared = self.credentials.get(stream.credential)
+        return declared.secret if declared is not None else Credential()
 
     def _filters(self, raw: object, faults: list[Fault]) -> Iterator[tuple[str, StreamSettings, bool]]:
         """The stream of each filter, as far as it is right, and whether all of it is."""
@@ -169,9 +170,17 @@ class _Host:
                 yield where, stream, True
 
     def _credential_faults(self, stream: StreamSettings, where: str) -> Iterator[Fault]:
-        if _inventories()[stream.source].needs_credential and stream.credential not in self.credentials:
+        if _inventories()[stream.source].credential is None:
+            return
+        if stream.credential not in self.credentials:
             problem = f"unknown credential {shown_name(stream.credential)}"
             fix = nearest(stream.credential, self.credentials) if self.credentials else "sfm_credentials has none"
+            yield Fault(where=where, problem=problem, fix=fix)
+            return
+        declared = self.credentials[stream.credential]
+        if declared is not None and declared.source != stream.source:
+            problem = f"credential {shown_name(stream.credential)} is one of {registry.source(declared.source).title}"
+            fix = f"one of {registry.source(stream.source).title} is needed"
             yield Fault(where=where, problem=problem, fix=fix)
 
 
@@ -210,7 +219,7 @@ def _source(value: object, where: str, faults: list[Fault]) -> str | None:
 
 def _without_credential(value: object, source: str, where: str, faults: list[Fault]) -> object:
     """The entry; of a source that needs none without its credential, which is a fault."""
-    if _inventories()[source].needs_credential or not isinstance(value, Mapping) or "credential" not in value:
+    if _inventories()[source].credential is not None or not isinstance(value, Mapping) or "credential" not in value:
         return value
     problem = "it names a credential"
     fix = f"{registry.source(source).title} needs none: take the line away"
@@ -218,7 +227,8 @@ def _without_credential(value: object, source: str, where: str, faults: list[Fau
     return {key: each for key, each in value.items() if key != "credential"}
 
 
-def _credentials(raw: object, faults: list[Fault]) -> Iterator[tuple[str, DeclaredCredential]]:
+def _credentials(raw: object, faults: list[Fault]) -> Iterator[tuple[str, DeclaredCredential | None]]:
+    """Each by its name; None for one that is at fault."""
     for number, (name, value) in enumerate(_items(raw, "sfm_credentials", faults).items(), start=1):
         where = f"credential {name!r}"
         if is_hidden(name):
@@ -228,11 +238,20 @@ def _credentials(raw: object, faults: list[Fault]) -> Iterator[tuple[str, Declar
             faults.append(Fault(where=where, problem=problem, fix=fix))
         else:
             faults.extend(name_faults(name, where))
-        before = len(faults)
-        credential: DeclaredCredential | None = convert(DeclaredCredential, _secret(value), where, faults)
-        if credential is not None and len(faults) == before:
-            faults.extend(credential_faults(credential.secret, where))
-        yield name, credential or DeclaredCredential()
+        source = _source(value, where, faults)
+        yield name, _credential(value, source, where, faults) if source is not None else None
+
+
+def _credential(value: object, source: str, where: str, faults: list[Fault]) -> DeclaredCredential | None:
+    kind, before = _inventories()[source].credential, len(faults)
+    if kind is None:
+        title = registry.source(source).title
+        faults.append(Fault(where=where, problem=f"it is one of {title}", fix=f"{title} needs none: take it away"))
+        return None
+    credential: DeclaredCredential | None = convert(kind, _secret(value), where, faults)
+    if credential is not None and len(faults) == before:
+        faults.extend(registry.source(source).credential_faults(credential.secret, where))
+    return credential
 
 
 def _items(raw: object, where: str, faults: list[Fault]) -> Mapping[str, Any]:
@@ -268,9 +287,9 @@ def _shared_credentials(hosts: list[_Host]) -> Iterator[Fault]:
             if stream.active and _inventories()[stream.source].exclusive:
                 user = (f"{where} on {host.name}", stream)
                 users[stream.source, stream.credential].append(user)
-                secret = host.credentials.get(stream.credential, DeclaredCredential()).secret
-                if secret != Credential():
-                    users[stream.source, secret].append(user)
+                declared = host.credentials.get(stream.credential)
+                if declared is not None and any(msgspec.structs.astuple(declared.secret)):
+                    users[stream.source, declared.secret].append(user)
     for (source, key), pairs in users.items():
         names = {stream.credential for _, stream in pairs}
         if len(pairs) < 2 or (isinstance(key, Credential) and len(names) == 1):

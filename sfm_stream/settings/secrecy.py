@@ -9,6 +9,8 @@ HIDDEN = "***"
 NAME_LENGTH = 64
 """The longest name that is allowed anywhere; what is longer in the place of a name may well be a secret."""
 
+SECRET_KEY = re.compile(r"(?i)token|secret|password|consumer_key|api_?key")
+"""What the names of keys look like whose values are secrets."""
 _WORD = re.compile(r"[A-Za-z0-9%+/=_~.-]{16,}")
 _RUN = re.compile(r"[A-Za-z0-9]{16,}")
 _BEARER = "A" * 12

@@ -298,8 +298,11 @@ class Inventory(Protocol):
     """The type of an entry of ``sfm_filters``; a `sfm_stream.settings.declared.DeclaredFilter`."""
     variables: type[Any]
     """The source's own variables of a host; each key is ``sfm_`` and the attribute's name."""
-    needs_credential: bool
-    """Whether a stream names one of ``sfm_credentials``; one that needs none must name none."""
+
+    @property
+    def credential(self) -> type[Any] | None:
+        """The type of a value of ``sfm_credentials``, a `DeclaredCredential`; None for a source that needs none."""
+
     exclusive: str
     """Why no two active streams may share a credential, and what to do; "" where they may."""
 
@@ -349,6 +352,10 @@ class Source(Protocol):
     traits: Traits
     """What ``sfm-stream sources`` shows."""
 
+    @property
+    def credential(self) -> type[Any] | None:
+        """The type of a credential file, a `settings.model.Credential`; None for a source that needs none."""
+
     def inventory(self) -> Inventory:
         """Its part of an inventory."""
 
@@ -360,6 +367,9 @@ class Source(Protocol):
             where: How a fault names it.
             whole: False where parts were at fault and left out: that it says nothing to match is no fault of its own.
         """
+
+    def credential_faults(self, credential: Any, where: str) -> Iterator[Fault]:  # noqa: ANN401
+        """What is wrong with a secret, without showing it."""
 
     def rules(self, stream: Any) -> list[tuple[str, str]]:  # noqa: ANN401
         """What a stream matches, each part with a name; none where it takes everything."""

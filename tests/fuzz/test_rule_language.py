@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from sfm_stream.matching.characters import visible
 from sfm_stream.matching.expression import Query, QueryError, terms
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.checks import stream_faults, stream_warnings
 from sfm_stream.sources.x.rules.compiler import TooLongError, compile_rule
 from sfm_stream.sources.x.rules.match import compile_query, unanswerable
 from sfm_stream.sources.x.rules.operators import VALUES
 from sfm_stream.sources.x.rules.post_view import Post
 from sfm_stream.sources.x.rules.query import parse
+from sfm_stream.sources.x.settings import Rule, XStream
 
 PIECES = st.sampled_from(
     [
@@ -53,8 +53,8 @@ POSTS = st.fixed_dictionaries(
 )
 
 
-def _stream(rule: Rule) -> Stream:
-    return Stream(kind="filterstream", name="f", credential="c", rules=(rule,), rule_length=4096)
+def _stream(rule: Rule) -> XStream:
+    return XStream(kind="filterstream", name="f", credential="c", rules=(rule,), rule_length=4096)
 
 
 def _read(rule: Rule) -> list[Query]:

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.client import Client, Dropped, XRefused
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
+from sfm_stream.sources.x.settings import Rule, XStream
 from tests.support.rules_in_memory import Entries, granted
 
 MOST = 300
 """Requests of one look: a hundred pages, and as many again after a change."""
-STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail", "a b")),))
+STREAM = XStream(
+    kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail", "a b")),)
+)
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -6,21 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream.errors import RulesRefusedError
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.client import Dropped, XRefused
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
 from sfm_stream.sources.x.rules.packing import digest, terms
 from sfm_stream.sources.x.rules.reconcile import LiveRule, lost, own_and_foreign
+from sfm_stream.sources.x.settings import Rule, XStream
 from tests.support.rules_in_memory import Entries, RulesInMemory
 
 WORDS = [f"w{number}" for number in range(12)]
 FAULTS = st.sampled_from(["429", "503", "unheard", "unanswered"])
 
 
-def wanting(wanted: dict[str, list[str]], count: int = 1000) -> Stream:
+def wanting(wanted: dict[str, list[str]], count: int = 1000) -> XStream:
     rules = tuple(Rule(name=name, track=tuple(words)) for name, words in wanted.items())
-    return Stream(kind="filterstream", name="storms", credential="lab", rules=rules, rule_length=10, rule_count=count)
+    return XStream(kind="filterstream", name="storms", credential="lab", rules=rules, rule_length=10, rule_count=count)
 
 
 filters = st.dictionaries(
@@ -28,7 +28,7 @@ filters = st.dictionaries(
 ).filter(lambda wanted: len({each for words in wanted.values() for each in words}) == sum(map(len, wanted.values())))
 
 
-def live(stream: Stream) -> list[LiveRule]:
+def live(stream: XStream) -> list[LiveRule]:
     return [LiveRule(str(n), rule.value, rule.tag) for n, rule in enumerate(compile_rules(stream))]
 
 

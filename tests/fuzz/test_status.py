@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from sfm_stream.commands.status import status as command
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import last_run, status
-from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.settings import Rule, XStream
 from tests.fuzz.damage import HARM, Harm, harmed
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
+STREAM = XStream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
 LIVE = status.Status(program=STREAM.program, pid=1, since=NOON, last_byte=NOON, last_post=NOON, state="connected")
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9) | st.datetimes(),

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream.settings.faults import Secret
-from sfm_stream.settings.model import Credential
 from sfm_stream.sources.x import api
 from sfm_stream.sources.x.client import Dropped, XRefused
+from sfm_stream.sources.x.settings import XCredential
 from tests.unit.rules_server import App, serving
 
-PAIR = Credential(consumer_key=Secret("key"), consumer_secret=Secret("secret"))
+PAIR = XCredential(consumer_key=Secret("key"), consumer_secret=Secret("secret"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: (

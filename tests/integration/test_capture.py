@@ -19,10 +19,10 @@ from click.testing import CliRunner
 
 from sfm_stream.cli import cli
 from sfm_stream.record.history import versions
-from sfm_stream.settings.model import Rule
 from sfm_stream.sources.x.rules.compiler import compile_rule
 from sfm_stream.sources.x.rules.match import matches
 from sfm_stream.sources.x.rules.query import parse
+from sfm_stream.sources.x.settings import Rule
 from tests.support.files import whole_lines
 from tests.support.program import Program, wait_for
 from tests.support.simulator import Simulator, simulator

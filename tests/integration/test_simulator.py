@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sfm_stream.settings.model import Fields
 from sfm_stream.sources.x.fields import parameters
 from sfm_stream.sources.x.rules.match import matches
 from sfm_stream.sources.x.rules.query import parse
+from sfm_stream.sources.x.settings import Fields
 from tests.support.contract import check
 from tests.support.simulated_x import RULES, SAMPLE, STREAM, SimulatedX, posts_of
 

@@ -13,8 +13,8 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import requests
 
-from sfm_stream.settings.model import Fields
 from sfm_stream.sources.x.fields import parameters
+from sfm_stream.sources.x.settings import Fields
 from tests.support.contract import check
 from tests.support.simulated_x import RULES, SAMPLE, SimulatedX, lines_of, posts_of
 

@@ -11,10 +11,9 @@ import msgspec
 import pytest
 import yaml
 
-from sfm_stream.settings.declared import DeclaredCredential
-from sfm_stream.settings.model import Fields
 from sfm_stream.sources import registry
 from sfm_stream.sources.x.inventory import Sample
+from sfm_stream.sources.x.settings import Fields
 from tests.roles.streams_host import ROOT, run_playbook
 
 REFERENCE = ROOT / "docs" / "inventory.md"
@@ -49,10 +48,11 @@ def test_the_reference_has_every_variable_with_its_default() -> None:
         assert written == expected, name
 
 
+CREDENTIALS = [kind for name in registry.names() if (kind := registry.source(name).inventory().credential)]
 FILTERS = [registry.source(name).inventory().filter for name in registry.names()]
 
 
-@pytest.mark.parametrize("kind", [*FILTERS, Sample, DeclaredCredential])
+@pytest.mark.parametrize("kind", [*FILTERS, Sample, *CREDENTIALS])
 def test_the_reference_has_every_key_of_filters_and_credentials(kind: type[msgspec.Struct]) -> None:
     """A key that the examination takes is written down."""
     assert set(kind.__struct_fields__) - tables().keys() == set()

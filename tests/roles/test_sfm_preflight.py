@@ -61,7 +61,7 @@ def test_all_faults_of_all_hosts_come_at_once_a_line_each(tmp_path: Path) -> Non
     expected = [
         f"sfm_credentials: library: bearer_token: cannot be read (on first, second): {undefined}",
         "sfm_filtrs: unknown variable; did you mean 'sfm_filters'?",
-        "credential 'weather': bearer_token: found a placeholder; put the app's real secret there",
+        "credential 'weather': bearer_token: found a placeholder; put the real secret there",
         f"filter 'elections': track[1]: found 5 (a number); {QUOTE}",
         "filter 'storms': unknown key 'trak'; did you mean 'track'?",
         (

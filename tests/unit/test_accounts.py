@@ -13,16 +13,16 @@ from click.testing import CliRunner
 from sfm_stream.cli import cli
 from sfm_stream.errors import ConfigError
 from sfm_stream.settings.config import read_stream
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.accounts import MOST, AccountWatch, find_ids
 from sfm_stream.sources.x.client import Dropped, XRefused
 from sfm_stream.sources.x.rules.accounts import by_id, names
 from sfm_stream.sources.x.rules.compiler import compile_rules
+from sfm_stream.sources.x.settings import Rule, XStream
 from tests.unit.rules_server import App, serving
 
 
-def stream(*followed: str, **more: Any) -> Stream:
-    return Stream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", follow=followed),), **more)
+def stream(*followed: str, **more: Any) -> XStream:
+    return XStream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", follow=followed),), **more)
 
 
 def test_names_are_those_that_are_no_numbers() -> None:
@@ -123,7 +123,7 @@ def test_a_post_that_cannot_be_read_says_nothing(line: bytes) -> None:
 # --- The command ---------------------------------------------------------------------------------------------------
 
 
-def resolved(config: Path, *streams: Stream, options: tuple[str, ...] = ()) -> dict[str, Any]:
+def resolved(config: Path, *streams: XStream, options: tuple[str, ...] = ()) -> dict[str, Any]:
     """What ``rules resolve`` prints."""
     done = CliRunner().invoke(
         cli, ["rules", "resolve", "--config-dir", str(config), *options], input=msgspec.json.encode(streams)
@@ -170,7 +170,7 @@ def test_who_cannot_be_asked_is_no_failure(config: Path) -> None:
         lacking = resolved(config, stream("NWS", api_url=app.url))
         assert lacking["unresolved"] == ["filter 'f': @nws: Could not find nws."]
         asked = len(app.asked)
-        unlike = Stream(kind="streamsample", name="streamsample", credential="c", api_url=app.url)
+        unlike = XStream(kind="streamsample", name="streamsample", credential="c", api_url=app.url)
         assert resolved(config, unlike) == {"accounts": {}, "asked": 0, "unresolved": []}
         assert resolved(config, stream("NWS", api_url=app.url, active=False))["asked"] == 0
         assert len(app.asked) == asked

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.checks import stream_faults, stream_warnings
 from sfm_stream.sources.x.rules.advice import on_entry, on_query
 from sfm_stream.sources.x.rules.query import parse
+from sfm_stream.sources.x.settings import Rule, XStream
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_an_ordinary_entry_is_not_warned_of(entry: str) -> None:
 )
 def test_a_query_that_x_may_refuse_or_read_otherwise_is_warned_of(query: str, problem: str, cure: str) -> None:
     """X decides; the person knows beforehand."""
-    stream = Stream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", query=query),))
+    stream = XStream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", query=query),))
     assert list(stream_faults(stream, "filter 'f'")) == []
     found = "\n".join(map(str, stream_warnings(stream, "filter 'f'")))
     assert found.startswith("filter 'f': query: ")
@@ -122,25 +122,25 @@ def test_a_query_of_x_s_own_language_is_not_warned_of(query: str) -> None:
 def test_a_box_over_the_date_line_is_refused_with_the_two_boxes_to_make() -> None:
     """The numbers can be copied, and are taken."""
     box = (170.0, -20.0, -170.0, -10.0)
-    stream = Stream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", locations=(box,)),))
+    stream = XStream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", locations=(box,)),))
     (fault,) = stream_faults(stream, "filter 'f'")
     assert "[170.0, -20.0, 180.0, -10.0] and [-180.0, -20.0, -170.0, -10.0]" in fault.fix
     two = ((170.0, -20.0, 180.0, -10.0), (-180.0, -20.0, -170.0, -10.0))
-    stream = Stream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", locations=two),))
+    stream = XStream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", locations=two),))
     assert list(stream_faults(stream, "filter 'f'")) == []
 
 
 def test_a_box_too_thin_to_tell_x_of_is_refused() -> None:
     """A rule has six digits after the point."""
     thin = Rule(name="main", locations=((0.0, 0.0, 1.0, 1e-9),))
-    (fault,) = stream_faults(Stream(kind="filterstream", name="f", credential="c", rules=(thin,)), "filter 'f'")
+    (fault,) = stream_faults(XStream(kind="filterstream", name="f", credential="c", rules=(thin,)), "filter 'f'")
     assert "south not south of north" in fault.problem
 
 
 @pytest.mark.parametrize("box", [(0.0, float("inf"), 0.0, float("inf")), (float("nan"), 0.0, 1.0, 1.0)])
 def test_a_box_of_no_numbers_is_refused_and_nothing_else(box: tuple[float, float, float, float]) -> None:
     """YAML has .inf and .nan."""
-    stream = Stream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", locations=(box,)),))
+    stream = XStream(kind="filterstream", name="f", credential="c", rules=(Rule(name="main", locations=(box,)),))
     assert len(list(stream_faults(stream, ""))) == 1
     assert list(stream_warnings(stream, "")) == []
 

@@ -10,15 +10,15 @@ import pytest
 
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
-from sfm_stream.settings.model import Credential
 from sfm_stream.sources.x import api
 from sfm_stream.sources.x.client import Dropped, End, XRefused
 from sfm_stream.sources.x.refusals import RefusalKind
 from sfm_stream.sources.x.rules.compiler import XRule
 from sfm_stream.sources.x.rules.reconcile import Add, Delete, LiveRule
+from sfm_stream.sources.x.settings import XCredential
 from tests.unit.rules_server import App, serving
 
-PAIR = Credential(consumer_key=Secret("key"), consumer_secret=Secret("s/e:c+ret"))
+PAIR = XCredential(consumer_key=Secret("key"), consumer_secret=Secret("s/e:c+ret"))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def rules(count: int) -> tuple[XRule, ...]:
 
 def test_a_bearer_token_that_is_given_is_not_asked_for(app: App) -> None:
     """X is left alone."""
-    assert api.bearer_token(Credential(bearer_token=Secret("given")), app.url) == "given"
+    assert api.bearer_token(XCredential(bearer_token=Secret("given")), app.url) == "given"
     assert app.asked == []
 
 

@@ -146,6 +146,6 @@ def test_a_sources_part_of_an_inventory_is_complete(name: str) -> None:
     """Its entries say their source, and no variable of its own is another's."""
     inventory = registry.source(name).inventory()
     assert {"name", "source", "active", "save_interval", "save_bytes"} <= set(inventory.filter.__struct_fields__)
-    assert ("credential" in inventory.filter.__struct_fields__) == inventory.needs_credential
+    assert ("credential" in inventory.filter.__struct_fields__) == (inventory.credential is not None)
     others = [registry.source(each).inventory().variables for each in registry.names() if each != name]
     assert not any(set(inventory.variables.__struct_fields__) & set(each.__struct_fields__) for each in others)

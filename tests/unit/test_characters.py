@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from sfm_stream.matching.characters import hashtags, invisible, is_hashtag, is_word, visible
 from sfm_stream.matching.expression import Term
-from sfm_stream.settings.model import Rule
 from sfm_stream.sources.x.rules.compiler import compile_rule
 from sfm_stream.sources.x.rules.match import matches
 from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.rules.trial import trial
+from sfm_stream.sources.x.settings import Rule
 from sfm_stream.sources.x.simulator.apps import App, AppLimits
 
 WORDS = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.rules.compiler import TooLongError, XRule, compile_rule, compile_rules
+from sfm_stream.sources.x.settings import Rule, XStream
 
 
 def rule(**asked: object) -> Rule:
@@ -84,7 +84,7 @@ def test_splitting_keeps_every_alternative_in_order_and_every_part_within_the_li
 
 def test_all_parts_of_a_rule_carry_its_tag() -> None:
     """So the tag tells the rule that a post matched, however it was split."""
-    stream = Stream(
+    stream = XStream(
         kind="filterstream",
         name="storms",
         credential="c",

@@ -21,6 +21,16 @@ from sfm_stream.settings.config import (
     validate_file,
 )
 from sfm_stream.settings.faults import Fault
+from sfm_stream.sources import registry
+from sfm_stream.sources.x.settings import XCredential
+
+
+def read_x_credential(path: Path) -> XCredential:
+    """A file as one of X's."""
+    credential = read_credential(path, registry.source("x"))
+    assert isinstance(credential, XCredential)
+    return credential
+
 
 STREAM = {"kind": "filterstream", "name": "storms", "credential": "lab", "rules": [{"name": "main", "track": ["hail"]}]}
 TOKEN = "AAAAsecretAAAA"
@@ -93,7 +103,7 @@ def test_a_file_that_is_missing_or_a_directory_is_said_so(tmp_path: Path) -> Non
 def test_a_secret_that_everyone_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     """The mode and the cure are named."""
     path = put(tmp_path / "c.json", {"bearer_token": TOKEN}, mode)
-    message = fault(path, read_credential)
+    message = fault(path, read_x_credential)
     assert f"mode {mode:04o}" in message
     assert message.endswith(f"chmod 0640 {path}")
     assert fault(path, validate_file) == message
@@ -102,7 +112,7 @@ def test_a_secret_that_everyone_may_read_is_refused(tmp_path: Path, mode: int) -
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o440])
 def test_a_secret_of_its_owner_and_group_is_read(tmp_path: Path, mode: int) -> None:
     """Its repr shows nothing of it."""
-    credential = read_credential(put(tmp_path / "c.json", {"bearer_token": TOKEN}, mode))
+    credential = read_x_credential(put(tmp_path / "c.json", {"bearer_token": TOKEN}, mode))
     assert credential.bearer_token == TOKEN
     assert TOKEN not in repr(credential)
 
@@ -121,7 +131,7 @@ def test_a_secret_of_its_owner_and_group_is_read(tmp_path: Path, mode: int) -> N
 )
 def test_no_fault_of_a_credential_shows_the_secret(tmp_path: Path, content: object) -> None:
     """Messages end up in logs."""
-    assert TOKEN not in fault(put(tmp_path / "c.json", content), read_credential)
+    assert TOKEN not in fault(put(tmp_path / "c.json", content), read_x_credential)
 
 
 def test_streams_are_listed_by_program_name(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sfm_stream.settings.model import Fields
 from sfm_stream.sources.x.checks import field_faults
 from sfm_stream.sources.x.fields import PUBLIC, named, parameters, without
+from sfm_stream.sources.x.settings import Fields
 
 PRIVATE = {
     *("non_public_metrics", "organic_metrics", "promoted_metrics", "confirmed_email", "connection_status"),

@@ -12,11 +12,11 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from sfm_stream.matching.tokens import tokenize
-from sfm_stream.settings.model import Degrees, Rule
 from sfm_stream.sources.x.rules.compiler import TooLongError, compile_rule
 from sfm_stream.sources.x.rules.match import compile_query, matches
 from sfm_stream.sources.x.rules.post_view import Post
 from sfm_stream.sources.x.rules.query import parse
+from sfm_stream.sources.x.settings import Degrees, Rule
 
 # --- What a filter means, told by a second, independent witness ------------------------------------------------------
 

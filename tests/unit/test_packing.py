@@ -7,23 +7,23 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
 from sfm_stream.sources.x.rules.packing import digest, repack, terms, wanted_rules
+from sfm_stream.sources.x.settings import Rule, XStream
 
 LENGTH = 30
 words = st.lists(st.sampled_from([f"w{number}" for number in range(40)]), unique=True)
 
 
-def wanting(*rules: Rule, length: int = LENGTH) -> Stream:
-    return Stream(kind="filterstream", name="storms", credential="lab", rules=rules, rule_length=length)
+def wanting(*rules: Rule, length: int = LENGTH) -> XStream:
+    return XStream(kind="filterstream", name="storms", credential="lab", rules=rules, rule_length=length)
 
 
-def tracking(*track: str, length: int = LENGTH) -> Stream:
+def tracking(*track: str, length: int = LENGTH) -> XStream:
     return wanting(Rule(name="main", track=track), length=length)
 
 
-def after(edits: list[Stream], room: int = 10**6) -> list[tuple[XRule, ...]]:
+def after(edits: list[XStream], room: int = 10**6) -> list[tuple[XRule, ...]]:
     """What X holds after each of a row of edits."""
     held: list[tuple[XRule, ...]] = [()]
     for stream in edits:

@@ -95,12 +95,22 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
     (
         "an empty secret",
         [("sfm_credentials.library.bearer_token", "")],
-        ["credential 'library': bearer_token: found an empty secret; put the app's real one there"],
+        ["credential 'library': bearer_token: found an empty secret; put the real one there"],
     ),
     (
         "a placeholder",
         [("sfm_credentials.library.bearer_token", "CHANGE_ME")],
-        ["credential 'library': bearer_token: found a placeholder; put the app's real secret there"],
+        ["credential 'library': bearer_token: found a placeholder; put the real secret there"],
+    ),
+    (
+        "a credential of a source that needs none",
+        [("sfm_credentials.library.source", "bluesky")],
+        ["credential 'library': it is one of Bluesky; Bluesky needs none: take it away"],
+    ),
+    (
+        "a credential of no source",
+        [("sfm_credentials.library.source", "blusky")],
+        ["credential 'library': source: found \"blusky\"; did you mean 'bluesky'?"],
     ),
     (
         "an unsafe name",

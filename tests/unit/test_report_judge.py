@@ -25,14 +25,14 @@ from sfm_stream.report.facts import (
 from sfm_stream.report.judge import judge
 from sfm_stream.report.view import HostView, Kind, Severity, StreamView
 from sfm_stream.settings.host import Limits
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.registry import source
 from sfm_stream.sources.x.rules.compiler import compile_rules
 from sfm_stream.sources.x.rules.packing import digest
+from sfm_stream.sources.x.settings import Rule, XStream
 from sfm_stream.sources.x.source import RULES_SEEN, SILENT
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
+STREAM = XStream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
 RULES = digest(compile_rules(STREAM))
 RUNNING = Process("RUNNING")
 LIMITS = Limits()
@@ -50,7 +50,7 @@ def judged(
     alive: bool = True,
     active: bool = True,
     later: float = 0,
-    stream: Stream = STREAM,
+    stream: XStream = STREAM,
     process: Process | None = None,
     supervisor: Supervisor | None = None,
     limits: Limits = LIMITS,
@@ -124,7 +124,7 @@ def test_a_connected_stream_whose_rules_x_does_not_hold_is_not_well(rules: dict[
 
 def test_the_sample_stream_needs_no_rules() -> None:
     """It has none."""
-    stream = Stream(kind="streamsample", name="streamsample", credential="lab")
+    stream = XStream(kind="streamsample", name="streamsample", credential="lab")
     status = Status(program=stream.program, pid=7, since=NOON, state="connected", last_byte=NOON)
     found = judged(status, stream=stream)
     assert (found.well, found.rules) == (True, "")

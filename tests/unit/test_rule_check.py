@@ -12,12 +12,12 @@ import pytest
 
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
-from sfm_stream.settings.model import Credential, Rule, Stream
 from sfm_stream.sources.x.rule_check import check_rules, refusals
+from sfm_stream.sources.x.settings import Rule, XCredential, XStream
 from tests.support.program import Program
 from tests.support.simulator import Simulator, simulator
 
-SECRET = Credential(bearer_token=Secret("TOKEN"))
+SECRET = XCredential(bearer_token=Secret("TOKEN"))
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def x(tmp_path: Path) -> Iterator[Simulator]:
         yield running
 
 
-def stream(x: Simulator, *queries: str, **more: Any) -> Stream:
+def stream(x: Simulator, *queries: str, **more: Any) -> XStream:
     rules = tuple(Rule(name=f"r{number}", query=query) for number, query in enumerate(queries))
-    return Stream(kind="filterstream", name="f", credential="c", rules=rules, api_url=x.url, rule_count=5, **more)
+    return XStream(kind="filterstream", name="f", credential="c", rules=rules, api_url=x.url, rule_count=5, **more)
 
 
 def held(x: Simulator) -> list[str]:
@@ -70,7 +70,7 @@ def test_who_cannot_be_asked_is_named(x: Simulator) -> None:
     """What was not judged is not called well."""
     x.plan({"on": "rules", "method": "POST", "do": "refuse", "status": 503})
     assert "X did not judge the rules: HTTP 503" in refusals(stream(x, "storm"), SECRET)[0]
-    nowhere = Stream(kind="filterstream", name="f", credential="c", rules=(Rule(name="r", query="a"),),
+    nowhere = XStream(kind="filterstream", name="f", credential="c", rules=(Rule(name="r", query="a"),),
                      api_url="http://127.0.0.1:9")  # fmt: skip
     assert "X did not judge the rules: network error" in refusals(nowhere, SECRET)[0]
 

@@ -13,20 +13,20 @@ import pytest
 from sfm_stream import clock
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.record.journal import Journal
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x import api
 from sfm_stream.sources.x.client import XRefused
 from sfm_stream.sources.x.refusals import RefusalKind
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
+from sfm_stream.sources.x.settings import Rule, XStream
 from tests.support.journal import entries
 from tests.unit.rules_server import App, serving
 
 TAG = "sfm:storms:main"
 
 
-def wanting(*words: str) -> Stream:
+def wanting(*words: str) -> XStream:
     rules = tuple(Rule(name=f"main{number or ''}", query=word) for number, word in enumerate(words))
-    return Stream(kind="filterstream", name="storms", credential="lab", rules=rules)
+    return XStream(kind="filterstream", name="storms", credential="lab", rules=rules)
 
 
 class Filter:

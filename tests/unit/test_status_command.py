@@ -15,12 +15,12 @@ import pytest
 
 from sfm_stream import clock
 from sfm_stream.record.status import Lock, Status, status_path, write
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.rules.compiler import compile_rules
 from sfm_stream.sources.x.rules.packing import digest
+from sfm_stream.sources.x.settings import Rule, XStream
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-STREAM = Stream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
+STREAM = XStream(kind="filterstream", name="storms", credential="lab", rules=(Rule(name="main", track=("hail",)),))
 RULES = digest(compile_rules(STREAM))
 
 

@@ -49,11 +49,11 @@ FAULTS: dict[str, tuple[Edit, str]] = {
     ),
     "empty secret": (
         _credential("library", bearer_token=""),
-        "credential 'library': bearer_token: found an empty secret; put the app's real one there",
+        "credential 'library': bearer_token: found an empty secret; put the real one there",
     ),
     "placeholder secret": (
         _credential("library", bearer_token="CHANGE-ME"),
-        "credential 'library': bearer_token: found a placeholder; put the app's real secret there",
+        "credential 'library': bearer_token: found a placeholder; put the real secret there",
     ),
     "two streams of one host on one credential": (
         lambda everywhere, first, second: first["sfm_streamsample"].update(credential="library"),

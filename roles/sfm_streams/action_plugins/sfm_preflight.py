@@ -299,8 +299,9 @@ def _host(streams: tuple[ResolvedStream, ...], variables: Mapping[str, Any]) -> 
             ),
         ],
         "credentials": [
-            {"name": f"{name}.json", "credential": name}
-            for name in sorted({each.stream.credential for each in active if each.stream.credential})
+            {"name": f"{name}.json", "credential": name, "secrets": list(secret.__struct_fields__)}
+            for name, secret in sorted({each.stream.credential: each.secret for each in active}.items())
+            if name
         ],
         "environment": [{"name": "environment.json"}] if variables.get("sfm_environment") else [],
         "free_lookups": any(

@@ -29,6 +29,7 @@ class _Bluesky:
     """The whole network's account events come with every stream, several a second."""
 
     settings = BlueskyStream
+    credential = None
     traits = Traits(
         needs="nothing; sfm_contact tells the hosts' operators who you are",
         gaps="recovered, where they are not longer than 36 hours",
@@ -45,6 +46,10 @@ class _Bluesky:
     def faults(self, stream: BlueskyStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Source`."""
         return faults(stream, where, whole=whole)
+
+    def credential_faults(self, credential: Credential, where: str) -> Iterator[Fault]:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`: it needs none."""
+        return iter(())
 
     def rules(self, stream: BlueskyStream) -> list[tuple[str, str]]:
         """See `sfm_stream.sources.base.Source`: what is matched on this host."""

@@ -48,7 +48,7 @@ class Variables(msgspec.Struct, frozen=True, kw_only=True):
 class _Inventory:
     filter = Filter
     variables = Variables
-    needs_credential = False
+    credential = None
     exclusive = ""
 
     def faults(self, declared: Filter, where: str) -> Iterator[Fault]:  # noqa: ARG002

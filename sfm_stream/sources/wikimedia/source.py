@@ -27,6 +27,7 @@ class _Wikimedia:
     silence = 60.0
     """Recent changes come each second; a read gives up after half of this."""
     settings = WikimediaStream
+    credential = None
     traits = Traits(
         needs="sfm_contact, by which its operators reach you",
         gaps="recovered, where they are not longer than a week",
@@ -43,6 +44,10 @@ class _Wikimedia:
     def faults(self, stream: WikimediaStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Source`."""
         return faults(stream, where, whole=whole)
+
+    def credential_faults(self, credential: Credential, where: str) -> Iterator[Fault]:  # noqa: ARG002
+        """See `sfm_stream.sources.base.Source`: it needs none."""
+        return iter(())
 
     def rules(self, stream: WikimediaStream) -> list[tuple[str, str]]:
         """See `sfm_stream.sources.base.Source`: what is matched on this host."""

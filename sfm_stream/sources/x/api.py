@@ -16,12 +16,12 @@ from requests.auth import HTTPBasicAuth
 
 from sfm_stream.errors import RulesRefusedError
 from sfm_stream.settings.faults import Secret
-from sfm_stream.settings.model import Credential
 from sfm_stream.sources.x.client import Client, Dropped, End, XRefused
 from sfm_stream.sources.x.exchange import Exchange
 from sfm_stream.sources.x.refusals import DETAIL, RefusalKind, allowance, refusal
 from sfm_stream.sources.x.rules.compiler import XRule
 from sfm_stream.sources.x.rules.reconcile import BATCH, Add, Delete, LiveRule
+from sfm_stream.sources.x.settings import XCredential
 
 RULES = "/2/tweets/search/stream/rules"
 CONNECTIONS = "/2/connections"
@@ -90,7 +90,7 @@ class _Connections(msgspec.Struct):
     data: list[LiveConnection] = []
 
 
-def bearer_token(credential: Credential, api_url: str) -> Secret:
+def bearer_token(credential: XCredential, api_url: str) -> Secret:
     """The credential's bearer token, fetched with its consumer key and secret where it holds these.
 
     Raises:

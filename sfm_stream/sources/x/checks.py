@@ -9,18 +9,18 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sfm_stream.matching.expression import QueryError
-from sfm_stream.settings.checks import common_faults, is_loopback, name_faults, repeated
+from sfm_stream.settings.checks import common_faults, is_loopback, name_faults, repeated, secret_faults
 from sfm_stream.settings.faults import Fault, nearest, show
-from sfm_stream.settings.model import Degrees, Fields, Rule, Stream
 from sfm_stream.settings.secrecy import is_hidden
 from sfm_stream.sources.x import fields
 from sfm_stream.sources.x.rules import accounts, advice
 from sfm_stream.sources.x.rules.compiler import TooLongError, alternatives, compile_rule, is_account, readable
 from sfm_stream.sources.x.rules.operators import over_the_date_line
 from sfm_stream.sources.x.rules.query import parse
+from sfm_stream.sources.x.settings import Degrees, Fields, Rule, XCredential, XStream
 
 
-def stream_faults(stream: Stream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+def stream_faults(stream: XStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
     """All that would keep `stream` from running: names, rules and their limits, fields.
 
     With `whole` false, parts of it were at fault and left out: that it says nothing to match is no fault of its own.
@@ -39,6 +39,19 @@ def stream_faults(stream: Stream, where: str, *, whole: bool = True) -> Iterator
     yield from _url_faults(stream.api_url, f"{where}: api_url")
     if stream.kind == "filterstream" and (stream.rules or whole):
         yield from _rules_faults(stream, where, whole=whole)
+
+
+def credential_faults(credential: XCredential, where: str) -> Iterator[Fault]:
+    """Secrets that are missing, incomplete or wrong; see `secret_faults`."""
+    token, pair = credential.bearer_token, (credential.consumer_key, credential.consumer_secret)
+    secrets = {key: secret for key, secret in msgspec.structs.asdict(credential).items() if secret is not None}
+    if (token is None) == (pair == (None, None)) or (token is None and None in pair):
+        yield Fault(
+            where=where,
+            problem="found " + (" and ".join(sorted(secrets)) or "nothing"),
+            fix="either bearer_token, or consumer_key and consumer_secret, must be given",
+        )
+    yield from secret_faults(secrets, where)
 
 
 def _url_faults(url: str, where: str) -> Iterator[Fault]:
@@ -69,7 +82,7 @@ def field_faults(wanted: Fields, where: str) -> Iterator[Fault]:
                 yield Fault(where=f"{where}: {group}", problem=f"unknown field {show(name)}", fix=nearest(name, known))
 
 
-def _rules_faults(stream: Stream, where: str, *, whole: bool) -> Iterator[Fault]:
+def _rules_faults(stream: XStream, where: str, *, whole: bool) -> Iterator[Fault]:
     if not stream.rules:
         yield Fault(
             where=where,
@@ -182,7 +195,7 @@ def _box_faults(box: Degrees, where: str) -> Iterator[Fault]:
         )
 
 
-def stream_warnings(stream: Stream, where: str) -> Iterator[Fault]:
+def stream_warnings(stream: XStream, where: str) -> Iterator[Fault]:
     """What X may refuse, or take for something else than was meant; a person should know before it does."""
     for rule in stream.rules:
         place = rule_place(where, rule)

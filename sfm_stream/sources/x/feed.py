@@ -19,7 +19,6 @@ from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import LastRun, Outage
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Secret
-from sfm_stream.settings.model import SAMPLE, Credential, Stream
 from sfm_stream.sources.base import (
     Classified,
     Disposition,
@@ -38,6 +37,7 @@ from sfm_stream.sources.x.client import Client, XRefused
 from sfm_stream.sources.x.envelope import look
 from sfm_stream.sources.x.refusals import MONEY, Refusal, RefusalKind, seconds_until
 from sfm_stream.sources.x.rule_keeper import RuleKeeper
+from sfm_stream.sources.x.settings import SAMPLE, XCredential, XStream
 from sfm_stream.sources.x.slot import Slot
 
 IDENTIFY_AFTER = (0.0, 5.0, 60.0)
@@ -65,8 +65,8 @@ class XFeed:
 
     def __init__(
         self,
-        stream: Stream,
-        credential: Credential,
+        stream: XStream,
+        credential: XCredential,
         *,
         journal: Record,
         last_run: LastRun,
@@ -197,7 +197,7 @@ class XFeed:
         wait = self._backoff.after_refusal(time.monotonic(), refusal, seconds_until(refusal.reset))
         return Retry(wait, str(refusal), str(kind) if kind in MONEY else "waiting")
 
-    def update(self, stream: Stream) -> None:
+    def update(self, stream: XStream) -> None:
         """Other rules, and other ids of accounts."""
         self._accounts, self._sighting = AccountWatch(stream.accounts) if stream.accounts else None, ""
         if self._rules is not None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from sfm_stream.settings.model import Fields
+from sfm_stream.sources.x.settings import Fields
 
 PUBLIC: Mapping[str, tuple[str, ...]] = {
     "tweet": (

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, DeclaredStream, HostDefaults
-from sfm_stream.settings.faults import Fault
-from sfm_stream.settings.model import API_URL, SAMPLE, Credential, Degrees, Fields, Positive, Rule, Stream
+from sfm_stream.settings.faults import Fault, Secret
+from sfm_stream.settings.model import Positive
 from sfm_stream.sources.x.checks import stream_warnings
+from sfm_stream.sources.x.settings import API_URL, SAMPLE, Degrees, Fields, Rule, XCredential, XStream
 
 MAIN_RULE = "main"
 """The name of the rule that a filter's own track, follow, locations or query make."""
@@ -27,6 +28,30 @@ class Filter(DeclaredFilter, frozen=True, kw_only=True):
     query: str | None = None
     rules: tuple[Rule, ...] = ()
     fields: Fields | None = None
+
+
+class DeclaredXCredential(DeclaredCredential, frozen=True, kw_only=True):
+    """A value of ``sfm_credentials``: the secret of an app, and what X entitles it to.
+
+    Attributes:
+        bearer_token: See `XCredential`; likewise the two others.
+        consumer_key: The same.
+        consumer_secret: The same.
+        backfill_minutes: How far back X delivers after a gap, where the account is entitled to it.
+    """
+
+    source: Literal["x"] = "x"
+    bearer_token: Secret | None = None
+    consumer_key: Secret | None = None
+    consumer_secret: Secret | None = None
+    backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+
+    @property
+    def secret(self) -> XCredential:
+        """See `DeclaredCredential.secret`."""
+        return XCredential(
+            bearer_token=self.bearer_token, consumer_key=self.consumer_key, consumer_secret=self.consumer_secret
+        )
 
 
 class Sample(DeclaredStream, frozen=True, kw_only=True):
@@ -49,7 +74,7 @@ class Variables(msgspec.Struct, frozen=True, kw_only=True):
 class _Inventory:
     filter = Filter
     variables = Variables
-    needs_credential = True
+    credential = DeclaredXCredential
     exclusive = (
         "X allows an app one connection: merge them into one filter with several rules, give each a "
         "credential of its own, or set active: false"
@@ -64,7 +89,7 @@ class _Inventory:
                 fix="move these into a rule with a name of its own",
             )
 
-    def stream(self, declared: Filter, defaults: HostDefaults) -> Stream:
+    def stream(self, declared: Filter, defaults: HostDefaults) -> XStream:
         """See `sfm_stream.sources.base.Inventory`."""
         rules = declared.rules
         if _has_own_rule(declared):
@@ -78,16 +103,16 @@ class _Inventory:
             rules = (main, *rules)
         return _stream(declared, defaults, kind="filterstream", name=declared.name, rules=rules)
 
-    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, Stream]]:
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, XStream]]:
         """See `sfm_stream.sources.base.Inventory`: the sample stream."""
         if defaults.own.streamsample is not None:
             yield "sfm_streamsample", _stream(defaults.own.streamsample, defaults, kind=SAMPLE, name=SAMPLE)
 
-    def warnings(self, stream: Stream, where: str) -> Iterator[Fault]:
+    def warnings(self, stream: XStream, where: str) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Inventory`."""
         return stream_warnings(stream, where)
 
-    def service_refusals(self, stream: Stream, secret: Credential) -> list[str]:
+    def service_refusals(self, stream: XStream, secret: XCredential) -> list[str]:
         """See `sfm_stream.sources.base.Inventory`."""
         from sfm_stream.sources.x.rule_check import refusals
 
@@ -98,9 +123,11 @@ def _has_own_rule(declared: Filter) -> bool:
     return bool(declared.track or declared.follow or declared.locations) or declared.query is not None
 
 
-def _stream(declared: Filter | Sample, defaults: HostDefaults, **own: Any) -> Stream:  # noqa: ANN401 - keys of Stream
-    allowed = defaults.credentials.get(declared.credential) or DeclaredCredential()
-    return Stream(
+def _stream(declared: Filter | Sample, defaults: HostDefaults, **own: Any) -> XStream:  # noqa: ANN401 - keys of Stream
+    allowed = defaults.credentials.get(declared.credential)
+    if not isinstance(allowed, DeclaredXCredential):
+        allowed = DeclaredXCredential()  # none, or one at fault: that is a fault of its own
+    return XStream(
         **own,
         **defaults.common(declared),
         credential=declared.credential,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sfm_stream.errors import RulesRefusedError
-from sfm_stream.settings.model import Credential, Stream
 from sfm_stream.sources.x import api
 from sfm_stream.sources.x.client import Client, Dropped, XRefused
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
+from sfm_stream.sources.x.settings import XCredential, XStream
 
 
-def check_rules(stream: Stream, credential: Credential) -> int:
+def check_rules(stream: XStream, credential: XCredential) -> int:
     """Has X judge the rules of a filter; returns how many it would take or holds already.
 
     Raises:
@@ -30,7 +30,7 @@ def check_rules(stream: Stream, credential: Credential) -> int:
     return len(rules)
 
 
-def refusals(stream: Stream, credential: Credential) -> list[str]:
+def refusals(stream: XStream, credential: XCredential) -> list[str]:
     """What X has against the rules of a filter, or why it did not judge them; a line for each."""
     try:
         check_rules(stream, credential)

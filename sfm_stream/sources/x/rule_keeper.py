@@ -20,7 +20,6 @@ import msgspec
 from sfm_stream import clock
 from sfm_stream.errors import RulesRefusedError, StorageError
 from sfm_stream.record.journal import Record
-from sfm_stream.settings.model import Stream
 from sfm_stream.sources.reconnect import STABLE
 from sfm_stream.sources.x import api
 from sfm_stream.sources.x.backoff import Backoff
@@ -29,6 +28,7 @@ from sfm_stream.sources.x.refusals import Refusal, RefusalKind, seconds_until
 from sfm_stream.sources.x.rules.compiler import XRule, compile_rules
 from sfm_stream.sources.x.rules.packing import digest, wanted_rules
 from sfm_stream.sources.x.rules.reconcile import BATCH, Add, Changes, Delete, LiveRule, lost, own_and_foreign, plan
+from sfm_stream.sources.x.settings import XStream
 
 CHECK = 300.0
 """Seconds between two looks at the rules: someone may delete them behind our back."""
@@ -71,7 +71,7 @@ class RuleKeeper:
         missing: How many rules the journal's last entry of the kind has as missing.
     """
 
-    def __init__(self, stream: Stream, client: Callable[[], Client], journal: Record, missing: int = 0) -> None:
+    def __init__(self, stream: XStream, client: Callable[[], Client], journal: Record, missing: int = 0) -> None:
         self.settled = False
         """Whether X was last seen to hold what is wanted."""
         self._stream = stream
@@ -93,7 +93,7 @@ class RuleKeeper:
         self._state_lock = threading.Lock()
         self._wake = threading.Event()
 
-    def ask_for(self, stream: Stream) -> None:
+    def ask_for(self, stream: XStream) -> None:
         """Wants other rules from now on, and has the watch see to it."""
         self._stream, self._cap, self.settled, self._due = stream, stream.rule_count, False, 0.0
         self._now(wanted=digest(compile_rules(stream)))
@@ -172,7 +172,7 @@ class RuleKeeper:
             self._now(fault="")
             self.settled = stream is self._stream
 
-    def _bring_about(self, stream: Stream, by: str) -> None:
+    def _bring_about(self, stream: XStream, by: str) -> None:
         client = self._client()
         changes = self._look(client, stream)
         try:
@@ -195,7 +195,7 @@ class RuleKeeper:
         if changes.steps:
             raise Dropped(End.UNUSABLE, "X took the rules, but does not list them")
 
-    def _look(self, client: Client, stream: Stream) -> Changes:
+    def _look(self, client: Client, stream: XStream) -> Changes:
         """Sees what X holds, and plans what is to be done."""
         live = api.live_rules(client)
         own, foreign = own_and_foreign(stream.name, live)
@@ -257,7 +257,7 @@ class RuleKeeper:
         self._cap = cap
         return True
 
-    def _put_back(self, client: Client, stream: Stream) -> None:
+    def _put_back(self, client: Client, stream: XStream) -> None:
         """Makes the rules what X last held of this filter as a whole.
 
         Raises:

@@ -11,14 +11,14 @@ import msgspec
 from sfm_stream.errors import CredentialError, SfmError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
-from sfm_stream.settings.model import SAMPLE, Credential, Stream
 from sfm_stream.sources.base import Classified, Context, Dropped, Feed, Inventory, Traits
-from sfm_stream.sources.x.checks import stream_faults
+from sfm_stream.sources.x.checks import credential_faults, stream_faults
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.rules import accounts
 from sfm_stream.sources.x.rules.accounts import by_id
 from sfm_stream.sources.x.rules.compiler import compile_rules
 from sfm_stream.sources.x.rules.packing import digest
+from sfm_stream.sources.x.settings import SAMPLE, XCredential, XStream
 from sfm_stream.table import duration
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class _X:
     title = "X"
     silence = SILENT
 
-    settings = Stream
+    settings = XStream
+    credential = XCredential
     traits = Traits(
         needs="an app's bearer token for each stream",
         gaps="lost; up to 5 minutes are recovered where the account is entitled to backfill",
@@ -49,22 +50,26 @@ class _X:
 
         return INVENTORY
 
-    def faults(self, stream: Stream, where: str, *, whole: bool = True) -> Iterator[Fault]:
+    def faults(self, stream: XStream, where: str, *, whole: bool = True) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Source`."""
         return stream_faults(by_id(stream), where, whole=whole)
 
-    def rules(self, stream: Stream) -> list[tuple[str, str]]:
+    def credential_faults(self, credential: XCredential, where: str) -> Iterator[Fault]:
+        """See `sfm_stream.sources.base.Source`."""
+        return credential_faults(credential, where)
+
+    def rules(self, stream: XStream) -> list[tuple[str, str]]:
         """See `sfm_stream.sources.base.Source`: the rules that X is to hold."""
         return [(rule.tag, rule.value) for rule in compile_rules(stream)] if stream.kind != SAMPLE else []
 
     charges_lookups = True
 
-    def account_names(self, stream: Stream) -> list[str]:
+    def account_names(self, stream: XStream) -> list[str]:
         """See `sfm_stream.sources.base.Source`."""
         return accounts.names(stream.rules)
 
     def look_up_accounts(
-        self, stream: Stream, credential: Credential, names: Sequence[str]
+        self, stream: XStream, credential: XCredential, names: Sequence[str]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """See `sfm_stream.sources.base.Source`."""
         from sfm_stream.sources.x.accounts import find_ids
@@ -73,7 +78,7 @@ class _X:
 
         return find_ids(Client(bearer_token(credential, stream.api_url), stream.api_url), names)
 
-    def check_rules(self, stream: Stream, credential: Credential) -> str:
+    def check_rules(self, stream: XStream, credential: XCredential) -> str:
         """See `sfm_stream.sources.base.Source`: X's ``dry_run``."""
         from sfm_stream.sources.x.client import XRefused
         from sfm_stream.sources.x.refusals import RefusalKind
@@ -87,7 +92,7 @@ class _X:
         except Dropped as error:
             raise SfmError(f"X could not be asked: {error}") from error
 
-    def in_force_fault(self, stream: Stream, live: Status, now: datetime) -> str:
+    def in_force_fault(self, stream: XStream, live: Status, now: datetime) -> str:
         """See `sfm_stream.sources.base.Source`: the rules at X."""
         if stream.kind == SAMPLE:
             return ""
@@ -103,17 +108,17 @@ class _X:
         age = (now - live.rules_checked).total_seconds()
         return f"its rules at X were last seen {duration(age)} ago{why}" if age > RULES_SEEN else ""
 
-    def test_rules(self, stream: Stream, posts: Iterable[bytes]) -> str:
+    def test_rules(self, stream: XStream, posts: Iterable[bytes]) -> str:
         """See `sfm_stream.sources.base.Source`."""
         from sfm_stream.sources.x.rules.trial import report, trial
 
         return report(trial(self.rules(stream), posts))
 
-    def without_live_settings(self, stream: Stream) -> Stream:
+    def without_live_settings(self, stream: XStream) -> XStream:
         """See `sfm_stream.sources.base.Source`: all but the rules."""
         return msgspec.structs.replace(stream, rules=(), accounts={})
 
-    def with_account_ids(self, stream: Stream) -> Stream:
+    def with_account_ids(self, stream: XStream) -> XStream:
         """See `sfm_stream.sources.base.Source`."""
         return by_id(stream)
 
@@ -127,7 +132,7 @@ class _X:
 
         return ROWS
 
-    def feed(self, stream: Stream, credential: Credential, context: Context) -> Feed:
+    def feed(self, stream: XStream, credential: XCredential, context: Context) -> Feed:
         """See `sfm_stream.sources.base.Source`."""
         from sfm_stream.sources.x.feed import XFeed
 

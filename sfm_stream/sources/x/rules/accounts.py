@@ -1,7 +1,7 @@
 """Accounts that a filter follows by name, and the ids that stand behind the names.
 
 A name can be changed, and be taken by somebody else: a rule ``from:name`` then falls silent, or follows a stranger. An
-id stays. So where a deployment has had the names resolved, the settings hold both (`Stream.accounts`), and the rules
+id stays. So where a deployment has had the names resolved, the settings hold both (`XStream.accounts`), and the rules
 are made with the ids.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sfm_stream.settings.model import Rule, Stream
+from sfm_stream.sources.x.settings import Rule, XStream
 
 _NUMBER = re.compile(r"\d{1,19}", re.ASCII)
 
 
 def key(account: str) -> str:
-    """What `Stream.accounts` calls an account that is followed by name: without @, in small letters."""
+    """What `XStream.accounts` calls an account that is followed by name: without @, in small letters."""
     return account.removeprefix("@").lower()
 
 
@@ -33,7 +33,7 @@ def names(rules: Iterable[Rule]) -> list[str]:
     return list(dict.fromkeys(name for name in followed if not is_id(name)))
 
 
-def by_id(stream: Stream) -> Stream:
+def by_id(stream: XStream) -> XStream:
     """The stream with ids in place of the names that have been resolved."""
     if not stream.accounts:
         return stream

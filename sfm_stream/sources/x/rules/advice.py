@@ -25,10 +25,10 @@ from sfm_stream.matching.characters import (
 from sfm_stream.matching.expression import QueryError, Term, cut, terms
 from sfm_stream.matching.tokens import tokenize
 from sfm_stream.settings.faults import Fault, nearest, show
-from sfm_stream.settings.model import Rule
 from sfm_stream.sources.x.rules.compiler import alternatives, quote, readable
 from sfm_stream.sources.x.rules.operators import ENTERPRISE, HAS, IS, LANGUAGES, SEARCH_ONLY, VALUES, Box, longest_side
 from sfm_stream.sources.x.rules.query import parse
+from sfm_stream.sources.x.settings import Rule
 
 LONGEST = 25
 """Miles: X's older documentation allows no longer side of a box, and no longer radius; today's is silent."""

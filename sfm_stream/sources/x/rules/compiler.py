@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from sfm_stream.matching.characters import QUOTES, is_hashtag, is_pictographs, is_searchable, is_word, visible
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.rules.operators import degrees
+from sfm_stream.sources.x.settings import Rule, XStream
 
 TAG_PREFIX = "sfm:"
 
@@ -57,7 +57,7 @@ def own_tag(name: str, rule: str = "") -> str:
     return f"{TAG_PREFIX}{name}:{rule}"
 
 
-def compile_rules(stream: Stream) -> tuple[XRule, ...]:
+def compile_rules(stream: XStream) -> tuple[XRule, ...]:
     """The rules that X must hold for this stream, in the order declared.
 
     Raises:

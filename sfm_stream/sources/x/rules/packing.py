@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from sfm_stream.settings.model import Rule, Stream
 from sfm_stream.sources.x.rules.compiler import XRule, alternatives, compile_rule, own_tag, pack
+from sfm_stream.sources.x.settings import Rule, XStream
 
 _TOKEN = re.compile(r'"[^"]*"|[()]| OR ')
 
@@ -52,7 +52,7 @@ def digest(rules: Iterable[Tagged]) -> str:
     return hashlib.sha256("\n".join(f"{tag}\t{term}" for tag, term in sorted(asked)).encode()).hexdigest()
 
 
-def wanted_rules(stream: Stream, live: Iterable[Tagged], room: int) -> tuple[XRule, ...]:
+def wanted_rules(stream: XStream, live: Iterable[Tagged], room: int) -> tuple[XRule, ...]:
     """The rules that X must hold for `stream`, in the order declared.
 
     Args:
