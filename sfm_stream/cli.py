@@ -26,6 +26,7 @@ _ELSEWHERE = {
     "check": "sfm_stream.commands.check:check",
     "history": "sfm_stream.commands.history:history",
     "organizedata": "sfm_stream.commands.organizedata:organizedata",
+    "read": "sfm_stream.commands.read:read",
     "simulate": "sfm_stream.simulator.command:simulate",
 }
 """Commands that live beside what they run: name -> module:attribute."""

@@ -415,6 +415,13 @@ class Source(Protocol):
     def classify(self, line: bytes) -> Classified:
         """What a line is; pure, and without an exception for any bytes."""
 
+    def matcher(self, query: str) -> Callable[[bytes], bool]:
+        """Whether a line is a post that matches a query in the source's own language.
+
+        Raises:
+            UsageError: It is no such query.
+        """
+
     def rows(self) -> Rows:
         """Its table: a post as a row, for reading, exports and reports."""
 

@@ -25,6 +25,11 @@ def program(name: str, stream: str) -> str:
     return f"{'twitterfilter' if name == 'x' else name}-{stream}"
 
 
+def source_of(program_name: str) -> str:
+    """The source whose program bears that name; X's, if it is none that this version knows: SFM had no other."""
+    return next((each for each in names() if program_name.startswith(f"{each}-")), DEFAULT)
+
+
 def programs() -> str:
     """A regular expression of the names that the programs of streams can have."""
     return "|".join([*(f"{program(name, '')}[A-Za-z0-9_-]+" for name in names()), "streamsample"])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
@@ -122,6 +122,9 @@ class Rows(NamedTuple):
             over otherwise is never parsed for it.
         unnamed: The names of a line's parts that no column shows, for lines of an ordinary form.
         own_pages: Finds the addresses of the source's own pages, which tell who somebody is.
+        sent: When the service sent such a thing, or when it was made; None where neither is told.
+        late: How long after that it may arrive: where a source replays, as long as it does.
+        terms: What the service, or the law, asks of those who pass its posts on; a sentence or two.
         schemas: Other tables of the same posts, by name, such as that of another tool.
     """
 
@@ -131,6 +134,9 @@ class Rows(NamedTuple):
     tells: re.Pattern[bytes]
     unnamed: Callable[[bytes], frozenset[str]]
     own_pages: re.Pattern[str]
+    sent: Callable[[Any], str | None]
+    late: timedelta
+    terms: str
     schemas: Mapping[str, Rows] = {}
 
     def row(self, names: Sequence[str]) -> Callable[[Any], Row]:

@@ -13,7 +13,7 @@ from sfm_stream.sources import registry
 
 PACKAGE = Path(__file__).resolve().parents[2] / "sfm_stream"
 CORE = sorted(path for path in PACKAGE.rglob("*.py") if "sources" not in path.relative_to(PACKAGE).parts)
-LAYERS = ("matching", "record", "archive", "capture", "report", "commands")
+LAYERS = ("matching", "record", "archive", "capture", "report", "export", "commands")
 """A layer knows those before it; `settings` and `sources` know each other by the registry alone."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,23 @@ class _Bluesky:
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
+
+    def matcher(self, query: str) -> Callable[[bytes], bool]:
+        """See `sfm_stream.sources.base.Source`: as ``query`` of a filter does; accounts by their DIDs."""
+        from sfm_stream.matching.expression import QueryError
+        from sfm_stream.matching.match import TokenizedPost, compile_query
+        from sfm_stream.sources.bluesky.posts import view
+
+        try:
+            test = compile_query(parse(query))
+        except QueryError as error:
+            raise UsageError(f"no query: {error}") from error
+
+        def matches(line: bytes) -> bool:
+            event = read(line)
+            return event is not None and event.kind == "commit" and test(TokenizedPost(view(event)))
+
+        return matches
 
     def rows(self) -> Rows:
         """See `sfm_stream.sources.base.Source`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -201,4 +202,8 @@ ROWS = Rows(
     tells=re.compile(rb'"operation"\s*:\s*"(?:update|delete)"|"kind"\s*:\s*"account"|#account"'),
     unnamed=_unnamed,
     own_pages=re.compile(r"https?://([a-z]+\.)?bsky\.(app|social)/", re.IGNORECASE),
+    sent=lambda each: utc_text(each.event.time),
+    late=timedelta(hours=37),
+    terms="Posts are their authors' works, and public; what an author deletes is to be deleted here, too: "
+    "https://docs.bsky.app/docs/support/developer-guidelines",
 )

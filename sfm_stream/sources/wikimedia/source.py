@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -105,6 +105,26 @@ class _Wikimedia:
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
+
+    def matcher(self, query: str) -> Callable[[bytes], bool]:
+        """See `sfm_stream.sources.base.Source`: words in titles and comments, and ``from:`` a user."""
+        from sfm_stream.matching.characters import fold
+        from sfm_stream.matching.expression import QueryError
+        from sfm_stream.matching.match import TokenizedPost, compile_query, parse
+        from sfm_stream.matching.view import View
+
+        try:
+            test = compile_query(parse(query))
+        except QueryError as error:
+            raise UsageError(f"no query: {error}") from error
+
+        def matches(line: bytes) -> bool:
+            event = read(line)
+            if event is None or event.is_canary:
+                return False
+            return test(TokenizedPost(View(texts=(event.title, event.comment), author=frozenset({fold(event.user)}))))
+
+        return matches
 
     def rows(self) -> Rows:
         """See `sfm_stream.sources.base.Source`."""

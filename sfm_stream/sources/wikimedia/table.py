@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -230,4 +230,8 @@ ROWS = Rows(
     own_pages=re.compile(
         r"https?://([a-z-]+\.)+(wikipedia|wikimedia|wiktionary|wikidata)\.org/wiki/User", re.IGNORECASE
     ),
+    sent=lambda event: utc_text(event.meta.dt),
+    late=timedelta(days=8),
+    terms="Comments on edits are under CC BY-SA 4.0, as are the texts; name the editors: "
+    "https://foundation.wikimedia.org/wiki/Policy:Terms_of_Use",
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from sfm_stream.errors import CredentialError, SfmError
+from sfm_stream.errors import CredentialError, SfmError, UsageError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.sources.base import Classified, Context, Dropped, Feed, Inventory, Traits
@@ -125,6 +125,16 @@ class _X:
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
         return classify(line)
+
+    def matcher(self, query: str) -> Callable[[bytes], bool]:
+        """See `sfm_stream.sources.base.Source`: as X's rules do."""
+        from sfm_stream.matching.expression import QueryError
+        from sfm_stream.sources.x.rules.trial import matcher
+
+        try:
+            return matcher(query)
+        except QueryError as error:
+            raise UsageError(f"no query of {self.title}'s: {error}") from error
 
     def rows(self) -> Rows:
         """See `sfm_stream.sources.base.Source`."""

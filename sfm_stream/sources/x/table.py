@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 
@@ -188,4 +189,8 @@ ROWS = Rows(
     tells=re.compile(rb'"edit_history_(?:tweet|post)_ids"\s*:\s*\[\s*"\d+"\s*,'),
     unnamed=_unnamed,
     own_pages=re.compile(r"https?://([a-z]+\.)?(twitter|x)\.com/", re.IGNORECASE),
+    sent=lambda post: utc_text(post.data.created_at),
+    late=timedelta(hours=1),
+    terms="X lets collections be shared as ids, which others look up again; what is deleted there is to go here, too: "
+    "https://developer.x.com/en/developer-terms/policy",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -96,6 +96,24 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
     span = times[1] - times[0] if times else None
     doubts = tuple(dict.fromkeys(doubt for _, query in queries for doubt in _doubts(query)))
     return Trial(dict(matched), distinct, len(seen), duplicates, unreadable, span, unseen, doubts)
+
+
+def matcher(query: str) -> Callable[[bytes], bool]:
+    """Whether a line is a post that a rule matches.
+
+    Raises:
+        QueryError: X would refuse it.
+    """
+    test = compile_query(parse(query))
+
+    def matches(line: bytes) -> bool:
+        envelope = _envelope(line)
+        try:
+            return envelope is not None and "data" in envelope and test(Post(envelope))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return False  # something in it is of a type that X never sends there
+
+    return matches
 
 
 def _doubts(query: Query) -> Iterator[str]:
