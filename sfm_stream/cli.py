@@ -27,6 +27,7 @@ _ELSEWHERE = {
     "history": "sfm_stream.commands.history:history",
     "organizedata": "sfm_stream.commands.organizedata:organizedata",
     "read": "sfm_stream.commands.read:read",
+    "report": "sfm_stream.commands.report:report",
     "simulate": "sfm_stream.simulator.command:simulate",
 }
 """Commands that live beside what they run: name -> module:attribute."""

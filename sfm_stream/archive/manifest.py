@@ -13,6 +13,7 @@ half-written last line is cut off by the next run that writes.
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import msgspec
@@ -46,6 +47,11 @@ class Manifest(msgspec.Struct, frozen=True):
 def entry(sha256: str, file: str) -> str:
     """The line for one file; `file` is its path from the day's directory."""
     return f"{sha256}  {file}\n"
+
+
+def digest(raw: bytes) -> str:
+    """The sha256 of a manifest's bytes, which stands for all that it lists."""
+    return hashlib.sha256(raw).hexdigest()
 
 
 def parse(raw: bytes) -> Manifest:

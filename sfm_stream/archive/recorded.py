@@ -27,12 +27,14 @@ class RecordedFile(msgspec.Struct, frozen=True):
         sha256: Of all its bytes, in hex.
         bytes: Its size; -1 where the entry does not say.
         time: When it was finished (UTC).
+        duplicates: Posts in it that the program knew to have come before; None where the entry does not say.
     """
 
     file: str
     sha256: str
     bytes: int
     time: datetime
+    duplicates: int | None = None
 
 
 class _Line(msgspec.Struct):
@@ -43,6 +45,7 @@ class _Line(msgspec.Struct):
     file: str = ""
     sha256: str = ""
     bytes: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    duplicates: int = 0
 
 
 def recorded_files(state_dir: Path, program: str, damaged: Callable[[], None] = lambda: None) -> Iterator[RecordedFile]:
@@ -63,7 +66,9 @@ def recorded_files(state_dir: Path, program: str, damaged: Callable[[], None] = 
             damaged()
             continue
         if line.event in _EVENTS and line.file and len(line.sha256) == 64:
-            yield RecordedFile(line.file.rpartition("/")[2], line.sha256, line.bytes, line.time)
+            # A salvage does not tell: who had counted them was killed.
+            duplicates = line.duplicates if line.event == "rotate" else None
+            yield RecordedFile(line.file.rpartition("/")[2], line.sha256, line.bytes, line.time, duplicates)
 
 
 Files = dict[str, list[RecordedFile]]

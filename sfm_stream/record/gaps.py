@@ -134,7 +134,7 @@ def coverage(
         program: Whose journal it is.
         journal: Its entries, oldest first.
         outage: The gap that lasts at `now`, if one does.
-        now: The end of the time.
+        now: The end of the time: what began later is left out, what went on is cut there.
         since: From when; None for the whole journal.
         connected_before: Whether the program was connected before `since`, where `journal` is only the end of its own.
 
@@ -149,10 +149,12 @@ def coverage(
     for entry in journal:
         if since is not None and entry.time < since:
             earlier = journal.skipped
+        if entry.time > now and not _began_before(entry, now):
+            continue
         if isinstance(entry, entries.ConnectEntry):
             first = first or entry.time
         elif isinstance(entry, entries.GapEntry):
-            gaps.append(_gap(entry))
+            gaps.append(_until(_gap(entry), now))
         elif isinstance(entry, entries.ShortageEntry):
             _extend_shortage(losses, entry)
         elif isinstance(entry, entries.MessageEntry) and (since is None or entry.time >= since):
@@ -161,7 +163,7 @@ def coverage(
         else:
             losses += _losses(entry)
     unreadable = journal.skipped - earlier
-    if outage is not None:
+    if outage is not None and outage.start < now:
         seconds = max(0.0, (now - outage.start).total_seconds())
         gaps.append(Gap(start=outage.start, end=None, seconds=seconds, cause=outage.cause, planned=outage.planned))
     start = first if since is None or first is None else max(first, since)
@@ -240,6 +242,19 @@ def _gap(entry: entries.GapEntry) -> Gap:
         backfill_minutes=entry.backfill_minutes,
         recovered=entry.recovered,
     )
+
+
+def _began_before(entry: entries.Entry, now: datetime) -> bool:
+    """Whether an entry tells of a time that had begun: a gap is told when it is over, and so is a lack of rules."""
+    return (isinstance(entry, entries.GapEntry) and entry.start < now) or (
+        isinstance(entry, entries.ShortageEntry) and not entry.missing
+    )
+
+
+def _until(gap: Gap, now: datetime) -> Gap:
+    if gap.end is None or gap.end <= now:
+        return gap
+    return msgspec.structs.replace(gap, end=now, seconds=max(0.0, (now - gap.start).total_seconds()))
 
 
 def _extend_shortage(losses: list[Loss], entry: entries.ShortageEntry) -> None:

@@ -1,1 +1,1 @@
-"""How things stand on a host: what was seen, what it means, and how people and machines are told."""
+"""How things stand on a host, and what was collected there; and how people and machines are told."""

@@ -57,6 +57,30 @@ class Classified(NamedTuple):
     key: str = ""
 
 
+class Features(NamedTuple):
+    """What a summary of many lines counts of one; a source leaves empty what a line does not have.
+
+    Attributes:
+        kind: What it is, as `classify` has it.
+        time: When the service says that it was posted, or sent.
+        account: Whose it is, by what never changes: an id where the source has one.
+        name: How people call that account; "" where the line does not say, or where `account` is it.
+        langs: Languages as BCP 47 tags, in small letters: those that the service found, or that the author claims.
+        tags: Hashtags without #, folded.
+        links: The addresses that it links to, whole.
+        partial: Whether parts of it are not as the source describes them, and were left out.
+    """
+
+    kind: LineKind
+    time: datetime | None = None
+    account: str = ""
+    name: str = ""
+    langs: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    partial: bool = False
+
+
 Classify = Callable[[bytes], Classified]
 """What a line is; of any bytes, without an exception."""
 
@@ -424,6 +448,9 @@ class Source(Protocol):
 
     def rows(self) -> Rows:
         """Its table: a post as a row, for reading, exports and reports."""
+
+    def features(self, line: bytes) -> Features:
+        """What a summary counts of a line; pure, and without an exception for any bytes."""
 
     def feed(self, stream: Any, credential: Any, context: Context) -> Feed:  # noqa: ANN401 - each source has its own
         """A stream's side of this source."""

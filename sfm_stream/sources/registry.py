@@ -30,6 +30,11 @@ def source_of(program_name: str) -> str:
     return next((each for each in names() if program_name.startswith(f"{each}-")), DEFAULT)
 
 
+def filter_of(program_name: str) -> str:
+    """The name of the filter of a program; that of a program that is no filter's is its own."""
+    return program_name.removeprefix(program(source_of(program_name), ""))
+
+
 def programs() -> str:
     """A regular expression of the names that the programs of streams can have."""
     return "|".join([*(f"{program(name, '')}[A-Za-z0-9_-]+" for name in names()), "streamsample"])

@@ -146,15 +146,16 @@ def classify(line: bytes) -> Classified:
 
 def classified(event: Event) -> Classified:
     """The same of an event that has been read."""
+    return Classified(kind_of(event), event.uri if event.did else "", position(event), event.time, _key(event))
+
+
+def kind_of(event: Event) -> LineKind:
+    """What it is to the core."""
     if event.removes:
-        kind = LineKind.DELETE
-    elif event.kind == "commit" and event.operation in ("create", "update"):
-        kind = LineKind.POST
-    elif event.kind in ("info", "error"):
-        kind = LineKind.NOTICE
-    else:
-        kind = LineKind.OTHER
-    return Classified(kind, event.uri if event.did else "", position(event), event.time, _key(event))
+        return LineKind.DELETE
+    if event.kind == "commit" and event.operation in ("create", "update"):
+        return LineKind.POST
+    return LineKind.NOTICE if event.kind in ("info", "error") else LineKind.OTHER
 
 
 def _key(event: Event) -> str:

@@ -13,7 +13,7 @@ from sfm_stream.matching.match import accounts, parse
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
-from sfm_stream.sources.base import Classified, Context, Feed, Inventory, Traits
+from sfm_stream.sources.base import Classified, Context, Features, Feed, Inventory, Traits
 from sfm_stream.sources.bluesky.events import classify, read
 from sfm_stream.sources.bluesky.selection import Selection
 from sfm_stream.sources.bluesky.settings import BlueskyStream, faults, handle, is_did
@@ -130,6 +130,12 @@ class _Bluesky:
         from sfm_stream.sources.bluesky.table import ROWS
 
         return ROWS
+
+    def features(self, line: bytes) -> Features:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.bluesky.features import features
+
+        return features(line)
 
     def feed(self, stream: BlueskyStream, credential: Credential | None, context: Context) -> Feed:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`."""

@@ -19,6 +19,7 @@ class _Meta(msgspec.Struct, frozen=True):
     domain: str = ""
     dt: datetime | None = None
     stream: str = ""
+    uri: str = ""
 
 
 class Event(msgspec.Struct, frozen=True):

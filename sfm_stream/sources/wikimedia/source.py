@@ -12,7 +12,7 @@ from sfm_stream.errors import UsageError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
-from sfm_stream.sources.base import Classified, Context, Feed, Inventory, Traits
+from sfm_stream.sources.base import Classified, Context, Features, Feed, Inventory, Traits
 from sfm_stream.sources.wikimedia.events import classify, read
 from sfm_stream.sources.wikimedia.selection import Selection
 from sfm_stream.sources.wikimedia.settings import WikimediaStream, faults
@@ -131,6 +131,12 @@ class _Wikimedia:
         from sfm_stream.sources.wikimedia.table import ROWS
 
         return ROWS
+
+    def features(self, line: bytes) -> Features:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.wikimedia.features import features
+
+        return features(line)
 
     def feed(self, stream: WikimediaStream, credential: Credential | None, context: Context) -> Feed:  # noqa: ARG002
         """See `sfm_stream.sources.base.Source`."""

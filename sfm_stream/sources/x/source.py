@@ -11,7 +11,7 @@ import msgspec
 from sfm_stream.errors import CredentialError, SfmError, UsageError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
-from sfm_stream.sources.base import Classified, Context, Dropped, Feed, Inventory, Traits
+from sfm_stream.sources.base import Classified, Context, Dropped, Features, Feed, Inventory, Traits
 from sfm_stream.sources.x.checks import credential_faults, stream_faults
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.rules import accounts
@@ -141,6 +141,12 @@ class _X:
         from sfm_stream.sources.x.table import ROWS
 
         return ROWS
+
+    def features(self, line: bytes) -> Features:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.x.features import features
+
+        return features(line)
 
     def feed(self, stream: XStream, credential: XCredential, context: Context) -> Feed:
         """See `sfm_stream.sources.base.Source`."""
