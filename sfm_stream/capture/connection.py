@@ -17,18 +17,8 @@ from sfm_stream.capture.repeats import Repeats
 from sfm_stream.record import entries
 from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import Outage
-from sfm_stream.sources.base import (
-    Classified,
-    Disposition,
-    Dropped,
-    Feed,
-    Handlers,
-    LineKind,
-    Position,
-    Refused,
-    Replay,
-    Session,
-)
+from sfm_stream.sources.feed import Dropped, Feed, Handlers, Position, Refused, Replay, Session
+from sfm_stream.sources.lines import Classified, Disposition, LineKind
 
 DRAIN = 1.0
 """Seconds for what is under way to arrive, after the service was asked to end the connection."""

@@ -42,7 +42,8 @@ from sfm_stream.record import history, journal, last_run, status
 from sfm_stream.record.connects import Connects
 from sfm_stream.record.rates import Counter
 from sfm_stream.settings.model import Budget, Credential, StreamSettings
-from sfm_stream.sources.base import Classified, Context, Feed, Position
+from sfm_stream.sources.feed import Context, Feed, Position
+from sfm_stream.sources.lines import Classified
 from sfm_stream.sources.registry import source
 from sfm_stream.supervised import STARTED, Supervision
 from sfm_stream.table import printable

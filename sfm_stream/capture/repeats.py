@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from sfm_stream.sources.base import Classified
+from sfm_stream.sources.lines import Classified
 
 REMEMBERED = 50_000
 """More lines than any source sends again after a connection that ends; at 2,000 a second, those of 25 s."""

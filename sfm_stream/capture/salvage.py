@@ -29,7 +29,7 @@ from sfm_stream.capture import check
 from sfm_stream.compression.content import Content, opened
 from sfm_stream.compression.formats import GZIP, DamagedError, Format, of_name
 from sfm_stream.durable import asides, sync_directory, write_all
-from sfm_stream.sources.base import Classify
+from sfm_stream.sources.lines import Classify
 
 _CHUNK = 1 << 18
 _LITTLE = 1 << 9

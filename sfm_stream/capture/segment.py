@@ -24,7 +24,7 @@ from sfm_stream import names
 from sfm_stream.capture.check import Check
 from sfm_stream.compression.formats import GZIP, Format
 from sfm_stream.durable import sync_directory, write_all
-from sfm_stream.sources.base import Position
+from sfm_stream.sources.feed import Position
 
 MOST = 1 << 20
 """Compressed bytes that wait for a flush; more are flushed before it is due."""

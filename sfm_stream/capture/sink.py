@@ -20,7 +20,8 @@ from sfm_stream.capture import salvage
 from sfm_stream.capture.segment import Line, Segment
 from sfm_stream.compression.formats import Format
 from sfm_stream.record.journal import Record
-from sfm_stream.sources.base import Classify, Position
+from sfm_stream.sources.feed import Position
+from sfm_stream.sources.lines import Classify
 
 FLUSH = 1.0
 """A kill -9 loses no more than the lines of so many seconds."""

@@ -12,7 +12,8 @@ from sfm_stream.errors import ConfigError, SfmError
 from sfm_stream.settings.config import credential_of
 from sfm_stream.settings.model import StreamSettings
 from sfm_stream.sources import registry
-from sfm_stream.sources.base import Dropped, Refused, Source
+from sfm_stream.sources.base import Source
+from sfm_stream.sources.feed import Dropped, Refused
 
 
 class Resolved(msgspec.Struct):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from sfm_stream.sources.base import Features, LineKind
+from sfm_stream.sources.lines import Features, LineKind
 
 VERSION = 1
 """Of how lines are counted. Where it rises, every file is read again."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sfm_stream.sources.base import LineKind
+from sfm_stream.sources.lines import LineKind
 
 Value = str | int | float | bool | None
 Row = tuple[Value, ...]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.sources.base import LineKind
 from sfm_stream.sources.bluesky.events import Event, classify, microseconds, read
 from sfm_stream.sources.bluesky.posts import view
+from sfm_stream.sources.lines import LineKind
 from tests.support.bluesky_events import DID, NAMESPACE, POSTS, TIME, TIME_US, commit, line, post
 
 WIRES = pytest.mark.parametrize("wire", [1, 2])

@@ -15,10 +15,11 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from sfm_stream.errors import ConfigError
-from sfm_stream.sources.base import Context, Disposition, Dropped, Handlers, LineKind, Position, Refused, Replay
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, microseconds
 from sfm_stream.sources.bluesky.feed import ATTEMPTS, MARGIN, OVERLAP, BlueskyFeed
 from sfm_stream.sources.bluesky.settings import BlueskyStream
+from sfm_stream.sources.feed import Context, Dropped, Handlers, Position, Refused, Replay
+from sfm_stream.sources.lines import Disposition, LineKind
 from tests.support.bluesky_events import DID, OTHER, commit, line, post
 
 HERE, THERE = "wss://one.example", "wss://two.example"

@@ -17,7 +17,6 @@ from websockets.http11 import Response
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.utils import accept_key
 
-from sfm_stream.sources.base import Dropped, Refused
 from sfm_stream.sources.bluesky.session import (
     ACCOUNT_LIMIT,
     URL_LIMIT,
@@ -25,6 +24,7 @@ from sfm_stream.sources.bluesky.session import (
     Request,
     Session,
 )
+from sfm_stream.sources.feed import Dropped, Refused
 from tests.support.bluesky_events import POSTS, post
 from tests.support.raw_server import Peer, X
 

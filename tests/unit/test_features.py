@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfm_stream.sources import registry
-from sfm_stream.sources.base import Features, LineKind
 from sfm_stream.sources.bluesky.features import features as bluesky
+from sfm_stream.sources.lines import Features, LineKind
 from sfm_stream.sources.wikimedia.features import features as wikimedia
 from sfm_stream.sources.x.features import features as x
 from sfm_stream.sources.x.simulator.generator import Generator

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sfm_stream.sources import registry
-from sfm_stream.sources.base import LineKind
 from sfm_stream.sources.lenient import loads
+from sfm_stream.sources.lines import LineKind
 from sfm_stream.sources.rows import NEUTRAL, Kind, Rows, Value, utc_text
 
 TYPES: dict[Kind, type | tuple[type, ...]] = {

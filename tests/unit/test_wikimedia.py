@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sfm_stream.sources.base import LineKind, Position
+from sfm_stream.sources.feed import Position
+from sfm_stream.sources.lines import LineKind
 from sfm_stream.sources.wikimedia.events import classify, read
 from sfm_stream.sources.wikimedia.feed import WikimediaFeed
 from sfm_stream.sources.wikimedia.selection import Selection

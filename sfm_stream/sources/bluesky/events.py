@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.sources.base import Classified, LineKind
+from sfm_stream.sources.lines import Classified, LineKind
 
 POSTS = "app.bsky.feed.post"
 TIME_CURSOR = 10**15

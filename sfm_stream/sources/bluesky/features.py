@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sfm_stream.sources.base import Features, LineKind
 from sfm_stream.sources.bluesky.events import kind_of, read
 from sfm_stream.sources.bluesky.posts import view
+from sfm_stream.sources.lines import Features, LineKind
 
 
 def features(line: bytes) -> Features:

@@ -13,23 +13,13 @@ from sfm_stream import clock
 from sfm_stream.errors import ConfigError
 from sfm_stream.record.last_run import Outage
 from sfm_stream.record.status import Status
-from sfm_stream.sources.base import (
-    Classified,
-    Context,
-    Disposition,
-    Dropped,
-    Handlers,
-    LineKind,
-    Position,
-    Refused,
-    Replay,
-    Retry,
-)
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, Event, classified, microseconds, read
 from sfm_stream.sources.bluesky.held_posts import HeldPosts, NoHeldPosts
 from sfm_stream.sources.bluesky.selection import Selection, dids
 from sfm_stream.sources.bluesky.session import CursorTooOldError, Request, Session
 from sfm_stream.sources.bluesky.settings import BlueskyStream
+from sfm_stream.sources.feed import Context, Dropped, Handlers, Position, Refused, Replay, Retry
+from sfm_stream.sources.lines import Classified, Disposition, LineKind
 from sfm_stream.sources.reconnect import ReconnectBackoff
 from sfm_stream.sources.tls import tls_context
 
@@ -49,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class BlueskyFeed:
-    """See `sfm_stream.sources.base.Feed`."""
+    """See `sfm_stream.sources.feed.Feed`."""
 
     def __init__(self, stream: BlueskyStream, context: Context) -> None:
         self.title = "Bluesky"
@@ -212,7 +202,7 @@ class _Session(Session):
         """Whether the host had nothing from the cursor on, so that another was asked for."""
 
     def run(self) -> None:
-        """See `sfm_stream.sources.base.Session`."""
+        """See `sfm_stream.sources.feed.Session`."""
         try:
             super().run()
         except CursorTooOldError as error:

@@ -11,8 +11,8 @@ import msgspec
 import requests
 
 from sfm_stream import __version__
-from sfm_stream.sources.base import Dropped
 from sfm_stream.sources.bluesky.settings import is_did
+from sfm_stream.sources.feed import Dropped
 
 ENDPOINT = "/xrpc/com.atproto.identity.resolveHandle"
 TIMEOUT = (10.0, 21.0)

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from sfm_stream import __version__
-from sfm_stream.sources.base import Dropped, Refused
+from sfm_stream.sources.feed import Dropped, Refused
 
 OPEN_TIMEOUT = 21.0
 """Seconds for all of the handshake."""

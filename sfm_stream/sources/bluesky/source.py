@@ -13,10 +13,12 @@ from sfm_stream.matching.match import accounts, parse
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
-from sfm_stream.sources.base import Classified, Context, Features, Feed, Inventory, Traits
+from sfm_stream.sources.base import Inventory, Traits
 from sfm_stream.sources.bluesky.events import classify, read
 from sfm_stream.sources.bluesky.selection import Selection
 from sfm_stream.sources.bluesky.settings import BlueskyStream, faults, handle, is_did
+from sfm_stream.sources.feed import Context, Feed
+from sfm_stream.sources.lines import Classified, Features
 
 if TYPE_CHECKING:
     from sfm_stream.sources.rows import Rows

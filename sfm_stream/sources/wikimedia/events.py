@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.sources.base import Classified, LineKind
+from sfm_stream.sources.lines import Classified, LineKind
 
 
 class _Meta(msgspec.Struct, frozen=True):

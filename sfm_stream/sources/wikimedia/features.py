@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from sfm_stream.sources.base import Features, LineKind
+from sfm_stream.sources.lines import Features, LineKind
 from sfm_stream.sources.wikimedia.events import classified, read
 
 _PROJECTS = (

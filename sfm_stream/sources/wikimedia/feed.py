@@ -8,17 +8,8 @@ from datetime import datetime, timedelta
 from sfm_stream.errors import ConfigError
 from sfm_stream.record.last_run import Outage
 from sfm_stream.record.status import Status
-from sfm_stream.sources.base import (
-    Classified,
-    Disposition,
-    Dropped,
-    Handlers,
-    LineKind,
-    Position,
-    Refused,
-    Replay,
-    Retry,
-)
+from sfm_stream.sources.feed import Dropped, Handlers, Position, Refused, Replay, Retry
+from sfm_stream.sources.lines import Classified, Disposition, LineKind
 from sfm_stream.sources.reconnect import ReconnectBackoff
 from sfm_stream.sources.wikimedia.events import classified, read
 from sfm_stream.sources.wikimedia.selection import Selection
@@ -32,7 +23,7 @@ LIMITED = 60.0
 
 
 class WikimediaFeed:
-    """See `sfm_stream.sources.base.Feed`."""
+    """See `sfm_stream.sources.feed.Feed`."""
 
     def __init__(self, stream: WikimediaStream) -> None:
         self.title = "Wikimedia"

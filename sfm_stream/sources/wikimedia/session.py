@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from sfm_stream import __version__
-from sfm_stream.sources.base import Dropped, Handlers, Refused
+from sfm_stream.sources.feed import Dropped, Handlers, Refused
 
 CONNECT_TIMEOUT = 10.0
 SILENCE = 30.0

@@ -12,7 +12,9 @@ from sfm_stream.errors import UsageError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
-from sfm_stream.sources.base import Classified, Context, Features, Feed, Inventory, Traits
+from sfm_stream.sources.base import Inventory, Traits
+from sfm_stream.sources.feed import Context, Feed
+from sfm_stream.sources.lines import Classified, Features
 from sfm_stream.sources.wikimedia.events import classify, read
 from sfm_stream.sources.wikimedia.selection import Selection
 from sfm_stream.sources.wikimedia.settings import WikimediaStream, faults

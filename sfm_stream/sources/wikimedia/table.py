@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from sfm_stream.sources.base import LineKind
 from sfm_stream.sources.lenient import fit, loads
+from sfm_stream.sources.lines import LineKind
 from sfm_stream.sources.rows import Column, Kind, Privacy, Rows, Standing, neutral, own, utc_text
 
 

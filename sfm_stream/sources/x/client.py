@@ -24,8 +24,8 @@ from requests.auth import AuthBase
 
 from sfm_stream import __version__
 from sfm_stream.settings.faults import Secret
-from sfm_stream.sources.base import Dropped as Dropped
-from sfm_stream.sources.base import Refused
+from sfm_stream.sources.feed import Dropped as Dropped
+from sfm_stream.sources.feed import Refused
 from sfm_stream.sources.x.exchange import ANSWER_LIMIT, SILENCE, Exchange, content
 from sfm_stream.sources.x.exchange import End as End
 from sfm_stream.sources.x.refusals import MONEY, Refusal, refusal

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sfm_stream.sources.base import Classified, LineKind
+from sfm_stream.sources.lines import Classified, LineKind
 
 
 class _Data(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from sfm_stream.sources.base import Dropped
+from sfm_stream.sources.feed import Dropped
 from sfm_stream.sources.x.body import BodyError, inflated, unchunked
 
 CONNECT_TIMEOUT = 10.0

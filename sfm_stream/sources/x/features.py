@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from sfm_stream.matching.characters import fold
-from sfm_stream.sources.base import Features, LineKind
+from sfm_stream.sources.lines import Features, LineKind
 from sfm_stream.sources.x.envelope import classify
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=1288834974657)

@@ -19,17 +19,8 @@ from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import LastRun, Outage
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Secret
-from sfm_stream.sources.base import (
-    Classified,
-    Disposition,
-    Dropped,
-    Handlers,
-    LineKind,
-    Position,
-    Refused,
-    Replay,
-    Retry,
-)
+from sfm_stream.sources.feed import Dropped, Handlers, Position, Refused, Replay, Retry
+from sfm_stream.sources.lines import Classified, Disposition, LineKind
 from sfm_stream.sources.x import api, fields
 from sfm_stream.sources.x.accounts import AccountWatch, Sighting
 from sfm_stream.sources.x.backoff import Backoff
@@ -53,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class XFeed:
-    """See `sfm_stream.sources.base.Feed`.
+    """See `sfm_stream.sources.feed.Feed`.
 
     Args:
         stream: What to capture.
@@ -310,16 +301,16 @@ class _Session:
 
     @property
     def last_byte(self) -> float:
-        """See `sfm_stream.sources.base.Session`."""
+        """See `sfm_stream.sources.feed.Session`."""
         return self._client.last_byte
 
     @property
     def torn_bytes(self) -> int:
-        """See `sfm_stream.sources.base.Session`."""
+        """See `sfm_stream.sources.feed.Session`."""
         return self._client.torn_bytes
 
     def run(self) -> None:
-        """See `sfm_stream.sources.base.Session`."""
+        """See `sfm_stream.sources.feed.Session`."""
         (self._client.sample if self._sample else self._client.filter)(**self._asked)
 
 

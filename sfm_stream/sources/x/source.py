@@ -11,7 +11,9 @@ import msgspec
 from sfm_stream.errors import CredentialError, SfmError, UsageError
 from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
-from sfm_stream.sources.base import Classified, Context, Dropped, Features, Feed, Inventory, Traits
+from sfm_stream.sources.base import Inventory, Traits
+from sfm_stream.sources.feed import Context, Dropped, Feed
+from sfm_stream.sources.lines import Classified, Features
 from sfm_stream.sources.x.checks import credential_faults, stream_faults
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.rules import accounts

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from sfm_stream.sources.base import LineKind
+from sfm_stream.sources.lines import LineKind
 from sfm_stream.sources.rows import (
     Column,
     Kind,
