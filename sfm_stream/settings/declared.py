@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sfm_stream.compression import formats
-from sfm_stream.settings.model import Budget, Credential, Level, Positive, Seconds
+from sfm_stream.settings.model import (
+    COMPRESSION,
+    DATA_DIR,
+    MIN_FREE,
+    SAVE_INTERVAL,
+    STATE_DIR,
+    Budget,
+    Credential,
+    Level,
+    Positive,
+    Seconds,
+)
 
 
 class DeclaredCredential(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,13 +59,13 @@ class DeclaredFilter(DeclaredStream, frozen=True, kw_only=True):
 class HostVars(msgspec.Struct, frozen=True, kw_only=True):
     """The variables of one host that hold for streams of all sources; each key is ``sfm_`` and the attribute's name."""
 
-    data_dir: str = "/var/lib/sfm/data"
-    state_dir: str = "/var/lib/sfm/state"
-    save_interval: Seconds = 900.0
+    data_dir: str = DATA_DIR
+    state_dir: str = STATE_DIR
+    save_interval: Seconds = SAVE_INTERVAL
     save_bytes: Positive | None = None
-    compression: formats.Name = "gzip"
+    compression: formats.Name = COMPRESSION
     compression_level: Level | None = None
-    min_free: str = "1G"
+    min_free: str = MIN_FREE
     contact: str = ""
 
 

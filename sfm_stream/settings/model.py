@@ -12,6 +12,13 @@ from sfm_stream.compression import formats
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What names of filters, rules and credentials are made of: they become file names and supervisor programs."""
 
+DATA_DIR = "/var/lib/sfm/data"
+STATE_DIR = "/var/lib/sfm/state"
+SAVE_INTERVAL = 900.0
+COMPRESSION: formats.Name = "gzip"
+MIN_FREE = "1G"
+"""Defaults of the settings below, for the variables of a host that set them."""
+
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Level = Annotated[int, msgspec.Meta(ge=1, le=9)]
@@ -57,13 +64,13 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     name: str
     credential: str = ""
     active: bool = True
-    data_dir: str = "/var/lib/sfm/data"
-    state_dir: str = "/var/lib/sfm/state"
-    save_interval: Seconds = 900.0
+    data_dir: str = DATA_DIR
+    state_dir: str = STATE_DIR
+    save_interval: Seconds = SAVE_INTERVAL
     save_bytes: Positive | None = None
-    compression: formats.Name = "gzip"
+    compression: formats.Name = COMPRESSION
     compression_level: Level | None = None
-    min_free: str = "1G"
+    min_free: str = MIN_FREE
     budget: Budget = Budget()
     accounts: dict[str, str] = {}
 
@@ -80,7 +87,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     @property
     def without_format(self) -> Self:
         """The settings without that, which a running program takes up with its next file."""
-        return msgspec.structs.replace(self, compression="gzip", compression_level=None)
+        return msgspec.structs.replace(self, compression=COMPRESSION, compression_level=None)
 
     @property
     def program(self) -> str:

@@ -12,13 +12,13 @@ import msgspec
 from sfm_stream import clock
 from sfm_stream.errors import ConfigError
 from sfm_stream.record.last_run import Outage
-from sfm_stream.record.status import Status
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, Event, classified, microseconds, read
 from sfm_stream.sources.bluesky.held_posts import HeldPosts, NoHeldPosts
 from sfm_stream.sources.bluesky.selection import Selection, dids
 from sfm_stream.sources.bluesky.session import CursorTooOldError, Request, Session
 from sfm_stream.sources.bluesky.settings import BlueskyStream
 from sfm_stream.sources.feed import Context, Dropped, Handlers, Position, Refused, Replay, Retry
+from sfm_stream.sources.host_matched import HostMatchedFeed
 from sfm_stream.sources.lines import Classified, Disposition, LineKind
 from sfm_stream.sources.reconnect import ReconnectBackoff
 from sfm_stream.sources.tls import tls_context
@@ -38,13 +38,12 @@ ATTEMPTS = 3
 log = logging.getLogger(__name__)
 
 
-class BlueskyFeed:
+class BlueskyFeed(HostMatchedFeed):
     """See `sfm_stream.sources.feed.Feed`."""
 
     def __init__(self, stream: BlueskyStream, context: Context) -> None:
+        super().__init__()
         self.title = "Bluesky"
-        self.announced: str | None = None
-        self.unmatched = 0
         self._stream = stream
         self._context = context
         self._selection = Selection(stream)
@@ -60,13 +59,6 @@ class BlueskyFeed:
     def note(self) -> str:
         """The host."""
         return self._session.request.host if self._session is not None else ""
-
-    def until_allowed(self, now: float) -> Retry:  # noqa: ARG002 - no limit of connects is documented
-        """At once."""
-        return Retry(0.0, "")
-
-    def prepare(self, by: str) -> None:
-        """Has nothing to see to: handles were resolved before."""
 
     def session(self, handlers: Handlers, outage: Outage | None, position: Position | None) -> _Session:  # noqa: ARG002
         """The next connection, to the host whose turn it is."""
@@ -89,10 +81,6 @@ class BlueskyFeed:
         """Which host, and from where."""
         request = self._request
         return {"endpoint": "jetstream", "host": request.host, "cursor": request.cursor}
-
-    def gap_fields(self) -> dict[str, object]:
-        """Nothing besides."""
-        return {}
 
     def replay(self) -> Replay:
         """The first event tells; a host that was set up anew under its name takes a number that it has yet to reach."""
@@ -130,9 +118,6 @@ class BlueskyFeed:
         if event is not None and classified(event).kind is LineKind.POST:
             self._held.add(event.did, f"{event.collection}/{event.rkey}")
 
-    def ended(self) -> None:
-        """Nothing is to be done."""
-
     def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
         """At once where the host restarts; otherwise with backoff, and to the next host after some failures."""
         wait = self._backoff.after_end(held)
@@ -156,9 +141,6 @@ class BlueskyFeed:
     def tick(self) -> None:
         """Keeps the index."""
         self._held.commit()
-
-    def fill_status(self, live: Status) -> None:
-        """Has nothing to add."""
 
     @property
     def _request(self) -> Request:

@@ -16,6 +16,9 @@ from sfm_stream.sources.bluesky.events import POSTS
 
 HOSTS = ("wss://jetstream.us-east.bsky.network", "wss://jetstream.us-west.bsky.network")
 """Bluesky's own hosts that speak the newer wire, and the older one too."""
+Wire = Literal[1, 2]
+WIRE: Wire = 2
+"""The newer of the two."""
 COLLECTION_LIMIT = 100
 """The most that a host takes."""
 RESOLVER = "https://public.api.bsky.app"
@@ -72,7 +75,7 @@ class BlueskyStream(StreamSettings, frozen=True, kw_only=True, omit_defaults=Tru
     everything: bool = False
     budget: Budget = Budget(price=0.0)
     hosts: tuple[str, ...] = HOSTS
-    wire: Literal[1, 2] = 2
+    wire: Wire = WIRE
     resolver: str = RESOLVER
     contact: str = ""
 

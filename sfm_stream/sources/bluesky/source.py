@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sfm_stream.errors import UsageError
 from sfm_stream.matching.match import accounts, parse
-from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
 from sfm_stream.sources.base import Inventory, Traits
@@ -18,20 +16,20 @@ from sfm_stream.sources.bluesky.events import classify, read
 from sfm_stream.sources.bluesky.selection import Selection
 from sfm_stream.sources.bluesky.settings import BlueskyStream, faults, handle, is_did
 from sfm_stream.sources.feed import Context, Feed
+from sfm_stream.sources.host_matched import HostMatchedSource
 from sfm_stream.sources.lines import Classified, Features
 
 if TYPE_CHECKING:
     from sfm_stream.sources.rows import Rows
 
 
-class _Bluesky:
+class _Bluesky(HostMatchedSource):
     name = "bluesky"
     title = "Bluesky"
     silence = 60.0
     """The whole network's account events come with every stream, several a second."""
 
     settings = BlueskyStream
-    credential = None
     traits = Traits(
         needs="nothing; sfm_contact tells the hosts' operators who you are",
         gaps="recovered, where they are not longer than 36 hours",
@@ -49,17 +47,11 @@ class _Bluesky:
         """See `sfm_stream.sources.base.Source`."""
         return faults(stream, where, whole=whole)
 
-    def credential_faults(self, credential: Credential, where: str) -> Iterator[Fault]:  # noqa: ARG002
-        """See `sfm_stream.sources.base.Source`: it needs none."""
-        return iter(())
-
     def rules(self, stream: BlueskyStream) -> list[tuple[str, str]]:
         """See `sfm_stream.sources.base.Source`: what is matched on this host."""
         parts = [("track", each) for each in stream.track] + [("tag", each) for each in stream.tags]
         parts += [("follow", each) for each in stream.follow] + [("lang", each) for each in stream.langs]
         return parts + ([("query", stream.query)] if stream.query is not None else [])
-
-    charges_lookups = False
 
     def account_names(self, stream: BlueskyStream) -> list[str]:
         """See `sfm_stream.sources.base.Source`: handles, also those that a query names."""
@@ -77,14 +69,6 @@ class _Bluesky:
 
         return find_dids(stream.resolver, names, stream.contact)
 
-    def check_rules(self, stream: BlueskyStream, credential: Credential | None) -> str:  # noqa: ARG002
-        """See `sfm_stream.sources.base.Source`: nothing is asked of it but the stream."""
-        raise UsageError(f"{self.title} judges no filters: what {stream.name!r} asks for is matched on this host")
-
-    def in_force_fault(self, stream: BlueskyStream, live: Status, now: datetime) -> str:  # noqa: ARG002
-        """See `sfm_stream.sources.base.Source`: the host holds nothing of ours."""
-        return ""
-
     def test_rules(self, stream: BlueskyStream, posts: Iterable[bytes]) -> str:
         """See `sfm_stream.sources.base.Source`."""
         selection, read_lines, kept, unreadable = Selection(stream), 0, 0, 0
@@ -101,10 +85,6 @@ class _Bluesky:
         """See `sfm_stream.sources.base.Source`: all but what is matched on this host."""
         asked = stream.follow if stream.follows_alone else ()
         return msgspec.structs.replace(stream, track=(), tags=(), query=None, langs=(), follow=asked)
-
-    def with_account_ids(self, stream: BlueskyStream) -> BlueskyStream:
-        """See `sfm_stream.sources.base.Source`: the ids stand beside the names."""
-        return stream
 
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""

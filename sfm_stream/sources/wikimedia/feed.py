@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sfm_stream.errors import ConfigError
 from sfm_stream.record.last_run import Outage
-from sfm_stream.record.status import Status
 from sfm_stream.sources.feed import Dropped, Handlers, Position, Refused, Replay, Retry
+from sfm_stream.sources.host_matched import HostMatchedFeed
 from sfm_stream.sources.lines import Classified, Disposition, LineKind
 from sfm_stream.sources.reconnect import ReconnectBackoff
 from sfm_stream.sources.wikimedia.events import classified, read
@@ -22,25 +22,17 @@ LIMITED = 60.0
 """Seconds after an answer of 429: too many connections from one address."""
 
 
-class WikimediaFeed:
+class WikimediaFeed(HostMatchedFeed):
     """See `sfm_stream.sources.feed.Feed`."""
 
     def __init__(self, stream: WikimediaStream) -> None:
+        super().__init__()
         self.title = "Wikimedia"
-        self.announced: str | None = None
         self.note = ""
-        self.unmatched = 0
         self._stream = stream
         self._selection = Selection(stream)
         self._backoff = ReconnectBackoff()
         self._session: Session | None = None
-
-    def until_allowed(self, now: float) -> Retry:  # noqa: ARG002 - the limit is of connections at a time
-        """At once."""
-        return Retry(0.0, "")
-
-    def prepare(self, by: str) -> None:
-        """Has nothing to see to."""
 
     def session(self, handlers: Handlers, outage: Outage | None, position: Position | None) -> Session:  # noqa: ARG002
         """The next connection."""
@@ -57,10 +49,6 @@ class WikimediaFeed:
     def opened(self, headers: Mapping[str, str]) -> dict[str, object]:  # noqa: ARG002
         """Which streams."""
         return {"endpoint": ",".join(self._stream.streams)}
-
-    def gap_fields(self) -> dict[str, object]:
-        """Nothing besides."""
-        return {}
 
     def replay(self) -> Replay:
         """The first event tells."""
@@ -85,12 +73,6 @@ class WikimediaFeed:
         self.unmatched += 1
         return found, Disposition.UNMATCHED
 
-    def restore(self, line: bytes) -> None:
-        """Has no use for what the last run kept."""
-
-    def ended(self) -> None:
-        """Nothing is to be done."""
-
     def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
         """At once where the connection is renewed."""
         wait = self._backoff.after_end(held)
@@ -108,9 +90,3 @@ class WikimediaFeed:
     def update(self, stream: WikimediaStream) -> None:
         """Matches by other settings from now on."""
         self._stream, self._selection = stream, Selection(stream)
-
-    def tick(self) -> None:
-        """Has nothing that waits for a disk."""
-
-    def fill_status(self, live: Status) -> None:
-        """Has nothing to add."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sfm_stream.errors import UsageError
-from sfm_stream.record.status import Status
 from sfm_stream.settings.faults import Fault
 from sfm_stream.settings.model import Credential
 from sfm_stream.sources.base import Inventory, Traits
 from sfm_stream.sources.feed import Context, Feed
+from sfm_stream.sources.host_matched import HostMatchedSource
 from sfm_stream.sources.lines import Classified, Features
 from sfm_stream.sources.wikimedia.events import classify, read
 from sfm_stream.sources.wikimedia.selection import Selection
@@ -23,13 +22,12 @@ if TYPE_CHECKING:
     from sfm_stream.sources.rows import Rows
 
 
-class _Wikimedia:
+class _Wikimedia(HostMatchedSource):
     name = "wikimedia"
     title = "Wikimedia"
     silence = 60.0
     """Recent changes come each second; a read gives up after half of this."""
     settings = WikimediaStream
-    credential = None
     traits = Traits(
         needs="sfm_contact, by which its operators reach you",
         gaps="recovered, where they are not longer than a week",
@@ -47,39 +45,12 @@ class _Wikimedia:
         """See `sfm_stream.sources.base.Source`."""
         return faults(stream, where, whole=whole)
 
-    def credential_faults(self, credential: Credential, where: str) -> Iterator[Fault]:  # noqa: ARG002
-        """See `sfm_stream.sources.base.Source`: it needs none."""
-        return iter(())
-
     def rules(self, stream: WikimediaStream) -> list[tuple[str, str]]:
         """See `sfm_stream.sources.base.Source`: what is matched on this host."""
         parts = [("wiki", each) for each in stream.wikis]
         parts += [("namespace", str(each)) for each in stream.namespaces]
         parts += [("title", each) for each in stream.titles] + [("user", each) for each in stream.users]
         return parts + [("track", each) for each in stream.track]
-
-    charges_lookups = False
-
-    def account_names(self, stream: WikimediaStream) -> list[str]:  # noqa: ARG002
-        """See `sfm_stream.sources.base.Source`: users are matched by the names that events have."""
-        return []
-
-    def look_up_accounts(
-        self,
-        stream: WikimediaStream,  # noqa: ARG002
-        credential: Credential | None,  # noqa: ARG002
-        names: Sequence[str],  # noqa: ARG002
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """See `sfm_stream.sources.base.Source`."""
-        return {}, {}
-
-    def check_rules(self, stream: WikimediaStream, credential: Credential | None) -> str:  # noqa: ARG002
-        """See `sfm_stream.sources.base.Source`: nothing is asked of it but the stream."""
-        raise UsageError(f"{self.title} judges no filters: what {stream.name!r} asks for is matched on this host")
-
-    def in_force_fault(self, stream: WikimediaStream, live: Status, now: datetime) -> str:  # noqa: ARG002
-        """See `sfm_stream.sources.base.Source`: the service holds nothing of ours."""
-        return ""
 
     def test_rules(self, stream: WikimediaStream, posts: Iterable[bytes]) -> str:
         """See `sfm_stream.sources.base.Source`."""
@@ -99,10 +70,6 @@ class _Wikimedia:
         return msgspec.structs.replace(
             stream, wikis=(), namespaces=(), titles=(), users=(), track=(), bots=None, everything=True
         )
-
-    def with_account_ids(self, stream: WikimediaStream) -> WikimediaStream:
-        """See `sfm_stream.sources.base.Source`: it follows no accounts by name."""
-        return stream
 
     def classify(self, line: bytes) -> Classified:
         """See `sfm_stream.sources.base.Source`."""
