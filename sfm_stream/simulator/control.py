@@ -14,7 +14,7 @@ PREFIX = "/_simulator"
 S = TypeVar("S")
 
 
-class Plan(Protocol[S]):
+class HasSteps(Protocol[S]):
     """Steps that are used up from the front."""
 
     steps: list[S]
@@ -32,7 +32,7 @@ class Control(Generic[S]):
 
     def __init__(
         self,
-        current: Plan[S],
+        current: HasSteps[S],
         read_plan: Callable[[bytes, str], list[S]],
         ledger: Ledger,
         state: Callable[[], dict[str, Any]],

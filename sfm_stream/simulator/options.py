@@ -103,6 +103,30 @@ def serving_options(port: int, plan: str) -> Callable[[Callable[..., None]], Cal
     return decorate
 
 
+def replay_options(rate: float, window: float, rate_help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds what services have that compute each event from its number, and replay.
+
+    Args:
+        rate: The default of ``--rate``, events a second.
+        window: The default of ``--window``, seconds.
+        rate_help: What ``--rate`` counts.
+    """
+    seconds = click.FloatRange(min=0)
+    rates = click.FloatRange(min=0, min_open=True)
+    options = (
+        click.option("--rate", type=rates, default=rate, show_default=True, help=rate_help),
+        click.option("--window", type=seconds, default=window, show_default=True, help="Seconds that can be replayed."),
+        click.option("--past", type=seconds, default=0.0, show_default=True, help="Seconds of events beforehand."),
+    )
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def _check_loopback(host: str) -> None:
     """Refuses addresses that others could reach: anyone who reaches a simulator may do anything with it."""
     try:

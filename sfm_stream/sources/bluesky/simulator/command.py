@@ -6,22 +6,12 @@ from typing import Any
 
 import click
 
-from sfm_stream.simulator.options import Serving, serving_options
-
-_SECONDS = click.FloatRange(min=0)
+from sfm_stream.simulator.options import Serving, replay_options, serving_options
 
 
 @click.command()
 @serving_options(8971, "sfm_stream/sources/bluesky/simulator/faults.py")
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    default=50.0,
-    show_default=True,
-    help="Events a second, a quarter of them posts.",
-)
-@click.option("--window", type=_SECONDS, default=129_600.0, show_default=True, help="Seconds that can be replayed.")
-@click.option("--past", type=_SECONDS, default=0.0, show_default=True, help="Seconds of events before the start.")
+@replay_options(50.0, 129_600.0, "Events a second, a quarter of them posts.")
 @click.option("--first-seq", type=click.IntRange(1), default=1000, show_default=True, help="The first event's number.")
 @click.option(
     "--write-limit",

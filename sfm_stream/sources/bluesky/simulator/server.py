@@ -17,6 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
+from sfm_stream.simulator.plan import Page, Pass, Plan, Repeat, Reset, Stall, Step
 from sfm_stream.simulator.serve import reset
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, microseconds
 from sfm_stream.sources.bluesky.session import ENDPOINTS
@@ -58,7 +59,7 @@ class Jetstream:
     """One simulated host."""
 
     def __init__(self, options: Options, ledger: Ledger, steps: list[faults.AnyStep]) -> None:
-        self.plan = faults.Plan(steps)
+        self.plan: Plan[faults.AnyStep] = Plan(steps)
         self.options = options
         self.ledger = ledger
         self.network = Network(options.seed, options.rate, time.time() - options.past)
@@ -152,7 +153,7 @@ class Jetstream:
     ) -> web.StreamResponse:
         name = f"c{next(self._names)}"
         fault = self.plan.take()
-        if fault.before_upgrade:
+        if fault.before_answer:
             return self._refuse(request, fault)
         answer = web.WebSocketResponse(timeout=_CLOSING, compress=False, autoping=False)
         await answer.prepare(request)
@@ -182,12 +183,12 @@ class Jetstream:
             self.ledger.note("close", connection=name, reason=reason, events=connection.sent)
         return answer
 
-    def _refuse(self, request: web.Request, fault: faults.Step) -> web.Response:
+    def _refuse(self, request: web.Request, fault: Step) -> web.Response:
         match fault:
             case faults.Refuse(status=status, error=error, message=message, headers=headers):
                 self.ledger.note("answer", status=status)
                 return web.json_response({"error": error, "message": message}, status=status, headers=headers)
-            case faults.Page(body=body):
+            case Page(body=body):
                 self.ledger.note("answer", status=200)
                 return web.Response(text=body, content_type="text/html")
             case _:
@@ -222,7 +223,7 @@ class _Connection:
         name: str,
         wire: int,
         selection: wires.Subscription,
-        fault: faults.Step,
+        fault: Step,
     ) -> None:
         self.sent = 0
         self.selected = asyncio.Event()
@@ -306,9 +307,9 @@ class _Connection:
         """Does what the plan has for this moment; whether the connection is over."""
         if self.sent < self._fault.after:
             return False
-        fault, self._fault = self._fault, faults.Pass()
-        if not isinstance(fault, faults.Pass):
-            self._host.ledger.note("fault", connection=self._name, action=fault.__struct_config__.tag)
+        fault, self._fault = self._fault, Pass()
+        if not isinstance(fault, Pass):
+            self._host.ledger.note("fault", connection=self._name, action=fault.name)
         match fault:
             case faults.Close(code=code, reason=reason):
                 await self._answer.close(code=code, message=reason.encode())
@@ -317,7 +318,7 @@ class _Connection:
                 await self._write(wires.error(name, message))
                 await self._answer.close(code=WSCloseCode.POLICY_VIOLATION, message=name.encode())
                 return True
-            case faults.Reset():
+            case Reset():
                 reset(self._request)
                 return True
             case faults.Cut():
@@ -328,11 +329,11 @@ class _Connection:
                     )
                     self._request.transport.close()
                 return True
-            case faults.Stall(seconds=seconds) | faults.Quiet(seconds=seconds):
-                self._stalled = isinstance(fault, faults.Stall)
+            case Stall(seconds=seconds) | faults.Quiet(seconds=seconds):
+                self._stalled = isinstance(fault, Stall)
                 await asyncio.sleep(seconds)
                 self._stalled = False
-            case faults.Repeat(events=events):
+            case Repeat(events=events):
                 for key, line in list(self._latest)[-events:]:
                     await self._deliver(key, line)
             case faults.Inject(text=text, binary=binary):

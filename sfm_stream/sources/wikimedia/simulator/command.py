@@ -6,23 +6,19 @@ from typing import Any
 
 import click
 
-from sfm_stream.simulator.options import Serving, serving_options
-
-_SECONDS = click.FloatRange(min=0)
+from sfm_stream.simulator.options import Serving, replay_options, serving_options
 
 
 @click.command()
 @serving_options(8972, "sfm_stream/sources/wikimedia/simulator/server.py")
+@replay_options(30.0, 604_800.0, "Events a second.")
 @click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
+    "--renewal",
+    type=click.FloatRange(min=0),
+    default=900.0,
     show_default=True,
-    help="Events a second.",
+    help="Seconds until a connection is ended.",
 )
-@click.option("--window", type=_SECONDS, default=604_800.0, show_default=True, help="Seconds that can be replayed.")
-@click.option("--past", type=_SECONDS, default=0.0, show_default=True, help="Seconds of events before the start.")
-@click.option("--renewal", type=_SECONDS, default=900.0, show_default=True, help="Seconds until a connection is ended.")
 def simulate(serving: Serving, **chosen: Any) -> None:  # noqa: ANN401 - the fields of Options
     """Wikimedia's EventStreams: replay by position, renewals, canaries, and failures to order."""
     from sfm_stream.sources.wikimedia.simulator.server import EventStreams, Options, read_plan

@@ -1,20 +1,13 @@
 """The endpoint of EventStreams: positions, the end of every connection after a while, and faults to order.
 
-A plan is a list of steps, of which each request takes the first that is left; ``times`` counts down (0: for ever)::
+It has these steps of a fault plan beside those of `sfm_stream.simulator.plan`:
 
-    {"steps": [{"do": "refuse", "status": 503}, {"do": "close", "after": 20}]}
-
-=========  ==========================================================================================
-``do``     and its keys; ``after`` counts the events sent on the connection before it begins (0)
-=========  ==========================================================================================
-``pass``   nothing: lets one connection through
-``refuse`` ``status``, ``body``, ``headers``
-``page``   ``body``: a page of somebody else's with status 200
-``close``  ends cleanly, in the middle of an event if ``torn`` is true
-``reset``  resets the TCP connection
-``stall``  ``seconds`` (for ever) without a byte
-``repeat`` ``events`` (5): sends the last events again
-=========  ==========================================================================================
+==========  ==========================================================================================
+``do``      and its keys; ``after`` counts the events sent on the connection before it begins (0)
+==========  ==========================================================================================
+``refuse``  ``status``, ``body``, ``headers``
+``close``   ends cleanly, in the middle of an event if ``torn`` is true
+==========  ==========================================================================================
 """
 
 from __future__ import annotations
@@ -30,9 +23,9 @@ from typing import ClassVar
 import msgspec
 from aiohttp import web
 
-from sfm_stream.errors import ConfigError
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
+from sfm_stream.simulator.plan import Page, Pass, Plan, Repeat, Reset, Stall, Step, reader
 from sfm_stream.simulator.serve import reset
 from sfm_stream.sources.wikimedia.simulator.events import TOPIC, Wikis
 
@@ -40,31 +33,12 @@ _TICK = 0.02
 _LATEST = 64
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
-    """A step of a plan; the module's docstring says what each does."""
-
-    times: int = 1
-    after: int = 0
-    before_answer: ClassVar[bool] = False
-
-
-class Pass(Step, tag="pass", frozen=True):
-    """Lets a connection through."""
-
-
 class Refuse(Step, tag="refuse", frozen=True):
     """An answer that grants nothing."""
 
     status: int
     body: str = ""
-    headers: dict[str, str] = {}
-    before_answer: ClassVar[bool] = True
-
-
-class Page(Step, tag="page", frozen=True):
-    """A web filter's page."""
-
-    body: str = "<html><body>Blocked by policy</body></html>"
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     before_answer: ClassVar[bool] = True
 
 
@@ -74,57 +48,9 @@ class Close(Step, tag="close", frozen=True):
     torn: bool = False
 
 
-class Reset(Step, tag="reset", frozen=True):
-    """A reset."""
-
-
-class Stall(Step, tag="stall", frozen=True):
-    """Silence."""
-
-    seconds: float = 3600.0
-
-
-class Repeat(Step, tag="repeat", frozen=True):
-    """Events twice."""
-
-    events: int = 5
-
-
 AnyStep = Pass | Refuse | Page | Close | Reset | Stall | Repeat
 
-
-class _Plan(msgspec.Struct, forbid_unknown_fields=True):
-    steps: list[AnyStep]
-
-
-def read_plan(text: bytes, where: str) -> list[AnyStep]:
-    """The steps of a plan written as JSON.
-
-    Raises:
-        ConfigError: What is wrong with it, and where.
-    """
-    try:
-        return msgspec.json.decode(text, type=_Plan).steps
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}: {error}; see sources/wikimedia/simulator/server.py") from error
-
-
-class Plan:
-    """Steps in order, used up as connections come."""
-
-    def __init__(self, steps: list[AnyStep]) -> None:
-        self.steps = steps
-
-    def take(self) -> AnyStep:
-        """What is to go wrong with this connection."""
-        if not self.steps:
-            return Pass()
-        step = self.steps[0]
-        if step.times == 1:
-            self.steps.pop(0)
-        elif step.times > 1:
-            self.steps[0] = msgspec.structs.replace(step, times=step.times - 1)
-        return step
+read_plan = reader(AnyStep, "sfm_stream/sources/wikimedia/simulator/server.py")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +77,7 @@ class EventStreams:
     def __init__(self, options: Options, ledger: Ledger, steps: list[AnyStep]) -> None:
         self._options = options
         self._ledger = ledger
-        self.plan = Plan(steps)
+        self.plan: Plan[AnyStep] = Plan(steps)
         self._wikis = Wikis(options.seed, options.rate, time.time() - options.past)
         self._names = itertools.count(1)
 
@@ -203,7 +129,7 @@ class EventStreams:
             while number < due:
                 if sent >= step.after and not isinstance(step, Pass):
                     now, step = step, Pass()
-                    self._ledger.note("fault", connection=name, action=now.__struct_config__.tag)
+                    self._ledger.note("fault", connection=name, action=now.name)
                     match now:
                         case Close(torn=torn):
                             if torn:

@@ -99,7 +99,7 @@ class _Head(msgspec.Struct, frozen=True):
     times: int = 1
 
 
-class Plan:
+class RequestPlan:
     """Steps in order, used up as requests come."""
 
     def __init__(self, steps: list[Step] | None = None) -> None:

@@ -57,7 +57,7 @@ class Simulator:
     def __init__(self, options: Options, ledger: Ledger, steps: list[plan.Step]) -> None:
         self._options = options
         self._ledger = ledger
-        self._plan = plan.Plan(steps)
+        self._plan = plan.RequestPlan(steps)
         self._access = Access(options.secrets, options.limits)
         self._firehose = Firehose(options.rate, options.seed, remember=options.limits.backfill)
         self._replays: dict[tuple[str, str], RecordedPosts] = {}
