@@ -157,7 +157,19 @@ def podman(*words: str) -> str:
 
 
 def expected_programs(variables: Mapping[str, Any]) -> set[str]:
-    """The programs that a host's variables declare, worked out from the inventory's own words alone."""
+    """The programs that a host's variables declare."""
+    return expected_streams(variables) | expected_simulators(variables)
+
+
+def expected_simulators(variables: Mapping[str, Any]) -> set[str]:
+    """Those of them that simulate a source, which `sfm_simulator` names or, with options alone, is X."""
+    declared = variables.get("sfm_simulator") or {}
+    sources = declared if all(isinstance(each, Mapping) for each in declared.values()) else ["x"]
+    return {"sfm-simulator" if source == "x" else f"sfm-simulator-{source}" for source in sources}
+
+
+def expected_streams(variables: Mapping[str, Any]) -> set[str]:
+    """Those of them that capture, worked out from the inventory's own words alone."""
     filters = variables.get("sfm_filters") or []
     prefixes = {"x": "twitterfilter"}
     sources = {each["name"]: each.get("source", "x") for each in filters if each.get("active", True)}
@@ -165,6 +177,4 @@ def expected_programs(variables: Mapping[str, Any]) -> set[str]:
     sample = variables.get("sfm_streamsample") or {}
     if sample and sample.get("active", True):
         names.add("streamsample")
-    if variables.get("sfm_simulator"):
-        names.add("sfm-simulator")
     return names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployment import Deployment
-from hosts import OTHERS, Host, expected_programs
+from hosts import OTHERS, Host, expected_programs, expected_streams
 
 
 def test_a_dry_run_after_a_deployment_finds_nothing_to_change(deployment: Deployment) -> None:
@@ -23,4 +23,4 @@ def test_the_programs_that_run_are_those_declared(deployment: Deployment, hosts:
 def test_every_stream_receives_posts(deployment: Deployment, hosts: dict[str, Host]) -> None:
     """Each stream's last post is of after this question."""
     for name, host in hosts.items():
-        host.growing(expected_programs(deployment.variables(name)) - {"sfm-simulator"})
+        host.growing(expected_streams(deployment.variables(name)))

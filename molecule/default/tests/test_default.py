@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from deployment import Deployment
-from hosts import Host, expected_programs, wait
+from hosts import Host, expected_programs, expected_streams, wait
 
 LAYOUT = {
     "/var/lib/sfm": ("root", "root", 0o755),
@@ -71,7 +71,7 @@ def test_a_member_of_the_group_sees_the_status_without_sudo(deployment: Deployme
     for name, host in hosts.items():
         assert "sfm" in host.infra.user("archivist").groups
         said = host.output("runuser -u archivist -- sfm-stream status")
-        for program in expected_programs(deployment.variables(name)) - {"sfm-simulator"}:
+        for program in expected_streams(deployment.variables(name)):
             assert program in said
 
 
@@ -117,7 +117,7 @@ def test_an_inactive_filter_keeps_its_settings_and_has_no_program(hosts: dict[st
 def test_files_grow_and_are_readable_gzip(deployment: Deployment, hosts: dict[str, Host]) -> None:
     """Within one interval each stream has finished a capture file whose lines are posts."""
     for name, host in hosts.items():
-        for program in expected_programs(deployment.variables(name)) - {"sfm-simulator"}:
+        for program in expected_streams(deployment.variables(name)):
             finished = f"find /var/lib/sfm/data -name '{program}-*.jsonl.gz' | sort | grep ."
             wait(lambda: host.infra.run(finished).rc == 0, f"{host}: no file of {program}", 60)  # noqa: B023
             first = host.run(finished).split()[0]
@@ -128,7 +128,7 @@ def test_files_grow_and_are_readable_gzip(deployment: Deployment, hosts: dict[st
 def test_each_journal_tells_of_its_start(deployment: Deployment, hosts: dict[str, Host]) -> None:
     """The journal of each stream begins with its start and then its connection."""
     for name, host in hosts.items():
-        for program in expected_programs(deployment.variables(name)) - {"sfm-simulator"}:
+        for program in expected_streams(deployment.variables(name)):
             events = [entry["event"] for entry in host.journal(program)]
             assert events[0] == "start"
             assert "connect" in events

@@ -6,7 +6,7 @@ They do not notice us, neither coming nor going.
 from __future__ import annotations
 
 from deployment import Deployment
-from hosts import Host, expected_programs
+from hosts import Host, expected_programs, expected_streams
 
 OTHERS = ("other-inline", "other-web", "other-worker", "twitterfilter-1")
 CONFIGURATION = "/etc/supervisor/supervisord.conf"
@@ -92,4 +92,4 @@ def test_a_deployment_after_a_removal_takes_the_data_up_again(deployment: Deploy
     deployment.deploy()
     now = one.checksums()
     assert {path: now.get(path) for path in files} == files
-    one.growing(expected_programs(deployment.variables(one.name)) - {"sfm-simulator"}, 60)
+    one.growing(expected_streams(deployment.variables(one.name)), 60)

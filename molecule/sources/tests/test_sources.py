@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from deployment import Deployment
 from hosts import Host, wait
 
 BLUESKY: dict[str, Any] = {"name": "harvest", "source": "bluesky", "track": ["vote", "election", "the"]}
 WIKIMEDIA = {"name": "edits", "source": "wikimedia", "wikis": ["enwiki", "dewiki"], "url": "http://127.0.0.1:8972"}
 NEW = {"bluesky-harvest", "wikimedia-edits"}
+SIMULATORS = {"sfm-simulator-bluesky", "sfm-simulator-wikimedia"}
 
 
-def simulate(host: Host, source: str, rate: int) -> None:
-    """A simulated service, as a unit of its own that a test can stop."""
-    command = f"/opt/sfm/current/bin/sfm-stream simulate {source} --rate {rate} --seed 7 --past 3600"
-    host.run(f"systemd-run --quiet --collect --unit simulated-{source} {command}")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _services(one: Host) -> None:
-    simulate(one, "bluesky", 50)
-    simulate(one, "wikimedia", 50)
-
-
-def test_filters_of_other_sources_start_and_nobody_restarts(deployment: Deployment, one: Host) -> None:
-    """Adding entries to `sfm_filters`, without credentials."""
+def test_filters_of_other_sources_start_and_no_program_restarts(deployment: Deployment, one: Host) -> None:
+    """Adding entries to `sfm_filters`, without credentials, and the simulators that they connect to."""
     before = one.pids()
     deployment.hosts[one.name]["sfm_filters"] += [BLUESKY, WIKIMEDIA]
+    x = deployment.everywhere["sfm_simulator"]
+    options = {"rate": 50, "seed": 7, "past": 3600}
+    deployment.everywhere["sfm_simulator"] = {"x": x, "bluesky": options, "wikimedia": options}
     deployment.deploy()
     after = one.pids()
-    assert after.keys() - before.keys() == NEW
+    assert after.keys() - before.keys() == NEW | SIMULATORS
     assert {name: after[name] for name in before} == before
     one.growing([*NEW, "twitterfilter-elections"])
     assert deployment.deploy().changed == 0
@@ -71,7 +62,7 @@ def test_status_shows_all_of_them_and_their_gaps(deployment: Deployment, one: Ho
 
 
 def test_a_filter_that_goes_takes_its_program_and_leaves_its_posts(deployment: Deployment, one: Host) -> None:
-    """And nobody restarts."""
+    """And no other program restarts."""
     before = one.pids()
     filters = deployment.hosts[one.name]["sfm_filters"]
     filters[:] = [each for each in filters if each["name"] != "harvest"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from deployment import PROJECT, Deployment
-from hosts import Host, expected_programs, seconds_of, wait
+from hosts import Host, expected_streams, seconds_of, wait
 
 BEFORE = "b2219e6ee9e0c42947dd7eb66f12b91287f745f7"
 """The commit of release 0.1.0, by its hash: a clone need not have its tag."""
@@ -45,7 +45,7 @@ def before(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def streams(deployment: Deployment, one: Host) -> set[str]:
     """The streams of the host."""
-    return expected_programs(deployment.variables(one.name)) - {"sfm-simulator"}
+    return expected_streams(deployment.variables(one.name))
 
 
 class Records(NamedTuple):
