@@ -13,7 +13,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.sfm_program_changes import Pending, Plan, plan_changes
-from ansible.module_utils.sfm_program_health import HELD, Health, Program
+from ansible.module_utils.sfm_program_health import Health, Program
+from ansible.module_utils.sfm_program_waits import FailedError, Waits
 from ansible.module_utils.sfm_supervisord import (
     AbsentError,
     Process,
@@ -170,13 +171,6 @@ applied:
   type: bool
 """
 
-TRYING_SECONDS = 15
-"""A program that supervisor starts again and again for so long does not come up by itself."""
-
-
-class FailedError(Exception):
-    """The programs are not, or cannot be made, what was declared."""
-
 
 def main() -> None:
     """Runs the module."""
@@ -205,7 +199,6 @@ def main() -> None:
         else:
             deployment.apply()
             deployment.verify()
-            deployment.await_rules()
     except (FailedError, UnreachableError, OSError, xmlrpc.client.Fault) as error:
         module.fail_json(msg=str(error), **deployment.result())
     for name, why in deployment.held.items():
@@ -294,51 +287,17 @@ class Deployment:
         )
 
     def verify(self) -> None:
-        """Waits until exactly the declared programs run.
+        """Waits until exactly the declared programs run, with the declared rules in force.
 
         Raises:
-            FailedError: Some do not, or others do; the message has a paragraph for each.
+            FailedError: It does not come to that.
         """
         begun = len(self.done.added) + len(self.done.restarted) + len(self.done.started)
-        start = time.monotonic()
-        deadline = start + self.params["timeout"] + begun
-        while True:
-            live = processes(self.supervisor, self.declared.__contains__)
-            respected = {name: "" for name in self.plan.respected if name in live}
-            verdicts = {name: self.health.verdict(name, live.get(name)) for name in self.declared} | respected
-            waiting = [name for name, verdict in verdicts.items() if verdict is None]
-            backing_off = all(live[name]["statename"] == "BACKOFF" for name in waiting if name in live)
-            patience = min(deadline, start + TRYING_SECONDS + begun) if backing_off else deadline
-            if not waiting or time.monotonic() > patience:
-                break
-            time.sleep(0.5)
-        bad = [
-            self.health.report(name, live.get(name), verdicts[name]) for name in self.declared if verdicts[name] != ""
-        ]
-        if bad:
-            many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
-            raise FailedError(f"{many} not as declared:\n" + "\n".join(bad))
+        self._waits().until_up(self.plan.respected, begun)
+        self.held = self._waits().for_rules()
 
-    def await_rules(self) -> None:
-        """Waits until the programs run with their settings, and X holds the rules of these.
-
-        Raises:
-            FailedError: It does not; the message has X's own words.
-        """
-        deadline = time.monotonic() + self.params["timeout"]
-        while True:
-            live = processes(self.supervisor, self.declared.__contains__)
-            running = [name for name in self.declared if name in live and live[name]["statename"] == "RUNNING"]
-            faults = {name: fault for name in running if (fault := self.health.rules_fault(live[name]))}
-            if not faults or time.monotonic() > deadline:
-                break
-            time.sleep(0.25)
-        states = {name: self.health.status(live[name]).get("state", "") for name in faults}
-        self.held = {name: state for name, state in states.items() if state in HELD}
-        bad = [f"{name}: {fault}" for name, fault in faults.items() if name not in self.held]
-        if bad:
-            many = f"{len(bad)} programs are" if len(bad) > 1 else "1 program is"
-            raise FailedError(f"{many} running, but not with the declared rules in force:\n" + "\n".join(bad))
+    def _waits(self) -> Waits:
+        return Waits(self.supervisor, self.health, self.params["timeout"])
 
     def _ours(self, live: dict[str, Process], files: dict[str, str]) -> dict[str, Process]:
         """Those of the live processes that are of this deployment; what others there are is kept.
@@ -427,7 +386,7 @@ class Deployment:
             self.supervisor.addProcessGroup(name)
             self.done.restarted.append(name)
             if name == names[0] and len(names) > 1:
-                self._try_out(name)
+                self._waits().for_first(name)
 
     def _settled_processes(self) -> dict[str, Process]:
         """The live programs of ours, once none of them is in the middle of stopping."""
@@ -441,25 +400,6 @@ class Deployment:
     def _remove(self, name: str) -> None:
         self.supervisor.stopProcessGroup(name)
         self.supervisor.removeProcessGroup(name)
-
-    def _try_out(self, name: str) -> None:
-        """The first of several that restart goes ahead: if it cannot even start, the others run on as they are.
-
-        Raises:
-            FailedError: It failed at once, by nothing that its own settings would explain.
-        """
-        deadline = time.monotonic() + self.params["timeout"]
-        while time.monotonic() < deadline:
-            process = processes(self.supervisor, name.__eq__).get(name)
-            state = process["statename"] if process else "absent"
-            if state in ("RUNNING", "EXITED"):
-                return
-            if state in ("BACKOFF", "FATAL"):
-                raise FailedError(
-                    "the first program to restart does not come up, so the others were left running as they are:\n"
-                    + self.health.report(name, process, None)
-                )
-            time.sleep(0.25)
 
 
 if __name__ == "__main__":
