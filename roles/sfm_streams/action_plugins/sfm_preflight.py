@@ -63,6 +63,8 @@ FACTS = ("sfm_bin",)
 """What the roles set themselves; a fact cache may hold it from an earlier run."""
 PATTERN = "sfm_hosts"
 """Which hosts the playbooks work on. They read it before the variables of any host."""
+LATER = ("compression", "compression_level")
+"""Settings that release 0.1.0 does not know, and refuses. They are written only where they are not at their default."""
 UNREADABLE = "sfm-unreadable-value-"
 
 
@@ -326,7 +328,7 @@ def _program(
 
 
 def _settings(declared: ResolvedStream) -> dict[str, Any]:
-    """Every setting of a stream, those with their default value too: the file is to be complete.
+    """Every setting of a stream, most of those with their default value too: the file is to be complete.
 
     But for its accounts: where there are any, the host knows them, and the template adds them.
     """
@@ -335,7 +337,9 @@ def _settings(declared: ResolvedStream) -> dict[str, Any]:
     from sfm_stream.sources.registry import DEFAULT
 
     stream = declared.stream
-    names = [name for name in stream.__struct_fields__ if name != "accounts"]
+    defaults = {field.name: field.default for field in msgspec.structs.fields(stream)}
+    left_out = {"accounts", *(name for name in LATER if getattr(stream, name) == defaults[name])}
     if stream.source == DEFAULT:
-        names.remove("source")  # as it was before there were others
+        left_out.add("source")  # as it was before there were others
+    names = [name for name in stream.__struct_fields__ if name not in left_out]
     return {name: msgspec.to_builtins(getattr(stream, name)) for name in names}
