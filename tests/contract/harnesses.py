@@ -10,7 +10,8 @@ from tests.contract.host import Jetstream
 from tests.contract.streams import BlueskyWorld, nothing_missing_and_nothing_twice
 from tests.contract.wikimedia import RATE, WikimediaWorld
 from tests.fault.compare import compare
-from tests.fault.world import Entry, Simulated, World
+from tests.fault.world import Entry, World
+from tests.support.simulator import Simulator
 
 
 class Harness(Protocol):
@@ -60,16 +61,15 @@ class XHarness:
         {"do": "inject", "what": "errors", "after": 10},
     )
 
-    def serve(self, folder: Path) -> Simulated:
+    def serve(self, folder: Path) -> Simulator:
         """See `Harness`."""
-        folder.mkdir(parents=True)
-        return Simulated(folder, "--rate", "100", "--connects", "100000", "--keep-alive", "2")
+        return Simulator(folder, "--rate", "100", "--connects", "100000", "--keep-alive", "2")
 
-    def port(self, service: Simulated) -> int:
+    def port(self, service: Simulator) -> int:
         """See `Harness`."""
-        return int(service.url.rpartition(":")[2])
+        return service.port
 
-    def world(self, folder: Path, service: Simulated, port: int | None = None) -> World:
+    def world(self, folder: Path, service: Simulator, port: int | None = None) -> World:
         """See `Harness`."""
         return World(folder, service, **({"api_url": f"http://127.0.0.1:{port}"} if port else {}))
 
@@ -85,7 +85,7 @@ class XHarness:
 class BlueskyHarness:
     """Bluesky replays: nothing may be missing, and nothing be there twice."""
 
-    patch = "from sfm_stream.sources import waits; waits.FIRST, waits.MOST = 0.1, 0.3"
+    patch = "from sfm_stream.sources import reconnect; reconnect.FIRST, reconnect.MOST = 0.1, 0.3"
     faults: tuple[Entry, ...] = (
         {"do": "refuse", "status": 503, "error": "StartingUp", "headers": {"Retry-After": "1"}},
         {"do": "refuse", "status": 502},
@@ -148,16 +148,15 @@ class WikimediaHarness:
     )
     oddities: tuple[Entry, ...] = ({"do": "repeat", "after": 20, "events": 15},)
 
-    def serve(self, folder: Path) -> Simulated:
+    def serve(self, folder: Path) -> Simulator:
         """See `Harness`."""
-        folder.mkdir(parents=True)
-        return Simulated(folder, "--rate", str(RATE), source="wikimedia")
+        return Simulator(folder, "--rate", str(RATE), source="wikimedia")
 
-    def port(self, service: Simulated) -> int:
+    def port(self, service: Simulator) -> int:
         """See `Harness`."""
-        return int(service.url.rpartition(":")[2])
+        return service.port
 
-    def world(self, folder: Path, service: Simulated, port: int | None = None) -> WikimediaWorld:
+    def world(self, folder: Path, service: Simulator, port: int | None = None) -> WikimediaWorld:
         """See `Harness`."""
         return WikimediaWorld(folder, service, **({"url": f"http://127.0.0.1:{port}"} if port else {}))
 

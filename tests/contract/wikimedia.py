@@ -9,7 +9,8 @@ from pathlib import Path
 from sfm_stream.sources.wikimedia.events import read
 from sfm_stream.sources.wikimedia.simulator.events import Wikis
 from tests.fault.compare import files_are_whole, lines_of
-from tests.fault.world import Entry, Simulated, World, until
+from tests.fault.world import Entry, World, until
+from tests.support.simulator import Simulator
 
 RATE = 200.0
 WIKIS = ("enwiki", "eswiki", "dewiki", "jawiki")
@@ -18,7 +19,7 @@ WIKIS = ("enwiki", "eswiki", "dewiki", "jawiki")
 class WikimediaWorld(World):
     """One filter, with everything that belongs to it in one folder."""
 
-    def __init__(self, folder: Path, service: Simulated, **settings: object) -> None:
+    def __init__(self, folder: Path, service: Simulator, **settings: object) -> None:
         super().__init__(
             folder,
             service,
@@ -37,7 +38,7 @@ class WikimediaWorld(World):
 
     def order(self, *steps: Entry) -> None:
         """Orders faults."""
-        self.simulated.ask("/_simulator/plan", {"steps": steps})
+        self.simulated.plan(*steps)
 
     def kept_more(self, lines: int) -> None:
         """Waits until so many more lines have come."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.world import Simulated, World
+from tests.fault.world import World
+from tests.support.simulator import Simulator
 
 _FIGURES = pytest.StashKey[list[str]]()
 
@@ -56,22 +57,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """One simulator for all tests that need no other: each test's token is an app of its own."""
-    simulated = Simulated(tmp_path_factory.mktemp("simulator"), "--rate", "150", "--keep-alive", "2")
+    simulated = Simulator(tmp_path_factory.mktemp("simulator"), "--rate", "150", "--keep-alive", "2")
     yield simulated
     simulated.close()
 
 
 @pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
+def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
     """Makes simulators with options of their own."""
-    made: list[Simulated] = []
+    made: list[Simulator] = []
 
-    def make(*options: str) -> Simulated:
+    def make(*options: str) -> Simulator:
         folder = tmp_path / f"simulator-{len(made)}"
         folder.mkdir()
-        made.append(Simulated(folder, *options))
+        made.append(Simulator(folder, *options))
         return made[-1]
 
     yield make
@@ -80,11 +81,11 @@ def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulated]]:
 
 
 @pytest.fixture
-def make_world(tmp_path: Path, shared: Simulated) -> Iterator[Callable[..., World]]:
+def make_world(tmp_path: Path, shared: Simulator) -> Iterator[Callable[..., World]]:
     """Makes worlds, and ends what runs in them."""
     made: list[World] = []
 
-    def make(simulated: Simulated | None = None, **settings: object) -> World:
+    def make(simulated: Simulator | None = None, **settings: object) -> World:
         made.append(World(tmp_path / f"world-{len(made)}", simulated or shared, **settings))
         return made[-1]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.fault.compare import compare, kept_ids
-from tests.fault.world import Simulated, World
+from tests.fault.world import World
+from tests.support.simulator import Simulator
 
 PRETEND = """
 import datetime
@@ -21,7 +22,7 @@ real, feed.clock = feed.clock, Later()
 
 
 def test_backfill_is_asked_for_as_large_as_the_gap(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """After a kill the next connection recovers what was missed: every post is in a file, some are there twice."""
     world = make_world(simulator("--rate", "150", "--backfill"), backfill_minutes=5)
@@ -45,7 +46,7 @@ def test_backfill_is_asked_for_as_large_as_the_gap(
 
 
 def test_a_longer_gap_asks_for_more_and_never_for_more_than_the_account_has(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """Two and a half minutes are three; a quarter of an hour is all that the account has."""
     world = make_world(simulator("--rate", "150", "--backfill"), backfill_minutes=4)

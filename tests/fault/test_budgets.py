@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 
 from tests.fault.compare import compare, nothing_missing
-from tests.fault.world import Simulated, World, until
+from tests.fault.world import World, until
+from tests.support.simulator import Simulator
 
 IN_FLIGHT = 60
 """Posts that X may have sent before it learned that the connection ends; they are paid for, and kept."""
@@ -85,7 +86,7 @@ def test_a_warning_comes_at_80_percent(make_world: Callable[..., World]) -> None
     nothing_missing(world)
 
 
-def test_a_burst_stops_the_stream(simulator: Callable[..., Simulated], make_world: Callable[..., World]) -> None:
+def test_a_burst_stops_the_stream(simulator: Callable[..., Simulator], make_world: Callable[..., World]) -> None:
     """More posts a minute than allowed end the connection until the hour is over, also over a restart."""
     world = make_world(simulator("--rate", "200"), budget={"per_minute": 300})
     running = world.start(patch=AN_HOUR)
@@ -99,7 +100,7 @@ def test_a_burst_stops_the_stream(simulator: Callable[..., Simulated], make_worl
     compare(world)
 
 
-def test_counters_survive_kills(simulator: Callable[..., Simulated], make_world: Callable[..., World]) -> None:
+def test_counters_survive_kills(simulator: Callable[..., Simulator], make_world: Callable[..., World]) -> None:
     """Killed again and again, a program does not take its budget anew: what is in the files has been counted."""
     world = make_world(simulator("--rate", "250"), budget={"per_day": 600})
     for _ in range(4):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.fault.compare import compare, lines_of, nothing_missing
-from tests.fault.world import Simulated, World, until
+from tests.fault.world import World, until
+from tests.support.simulator import Simulator
 
 SOON = "from sfm_stream.capture import guards; guards.DISK_CHECK = 0.2"
 MIB = 1 << 20
@@ -201,7 +202,7 @@ for name in ("write", "fdatasync", "fsync"):
 
 
 def test_a_slow_disk_stalls_no_socket_and_loses_nothing(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """While a write takes seconds the buffer fills, its high-water mark is in the status, and X never waits."""
     world = make_world(simulator("--rate", "250", "--buffer", "200"), kind="streamsample")
@@ -217,7 +218,7 @@ def test_a_slow_disk_stalls_no_socket_and_loses_nothing(
 
 @pytest.mark.parametrize("end", ["kill", "error"])
 def test_what_waited_for_a_slow_disk_at_the_end_is_in_the_gap(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World], end: str
+    simulator: Callable[..., Simulator], make_world: Callable[..., World], end: str
 ) -> None:
     """Killed, or ended by EIO, with posts of seconds unwritten: the gap begins with the first of them."""
     world = make_world(simulator("--rate", "250"), kind="streamsample", compression="zstd")
@@ -238,7 +239,7 @@ def test_what_waited_for_a_slow_disk_at_the_end_is_in_the_gap(
 
 
 def test_an_overflow_is_journaled_to_the_post(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """When even the buffer is full, what is dropped is counted: files and journal add up to what was sent."""
     world = make_world(simulator("--rate", "250"), kind="streamsample")

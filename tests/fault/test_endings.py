@@ -11,7 +11,8 @@ from itertools import pairwise
 import pytest
 
 from tests.fault.compare import compare, nothing_missing, seconds
-from tests.fault.world import Simulated, World, until
+from tests.fault.world import World, until
+from tests.support.simulator import Simulator
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ DRIBBLE = {"do": "dribble", "every": 2.0, "after": 20}
 
 
 @pytest.fixture(scope="module")
-def slow_ends(tmp_path_factory: pytest.TempPathFactory, shared: Simulated) -> Iterator[list[World]]:
+def slow_ends(tmp_path_factory: pytest.TempPathFactory, shared: Simulator) -> Iterator[list[World]]:
     """What takes its time, side by side: connections that keep being closed, fall silent, and dribble."""
     worlds = [World(tmp_path_factory.mktemp("slow") / "world", shared) for _ in range(4)]
     for world, step in zip(worlds, (CLOSES, STALL, DRIBBLE, {**DRIBBLE, "bytes": 4}), strict=True):

@@ -18,7 +18,8 @@ from sfm_stream.compression.content import Content
 from sfm_stream.record import gaps, last_run
 from sfm_stream.record.journal import read
 from tests.fault.compare import Compared, capture_files, compare, kept_ids, nothing_missing, seconds
-from tests.fault.world import COMPRESSIONS, Simulated, World, in_both_formats, until
+from tests.fault.world import COMPRESSIONS, World, in_both_formats, until
+from tests.support.simulator import Simulator
 
 FREELY = "from sfm_stream.sources.x import backoff; backoff.CONNECTS = 1_000_000"
 STREAMS = 4
@@ -45,7 +46,7 @@ def _end_at_random(world: World, number: signal.Signals, rounds: int, seed: int,
     return took
 
 
-def _all(make_world: Callable[..., World], simulated: Simulated, run: Callable[[World, int], object]) -> list[World]:
+def _all(make_world: Callable[..., World], simulated: Simulator, run: Callable[[World, int], object]) -> list[World]:
     worlds = [make_world(simulated, compression=COMPRESSIONS[number % 2]) for number in range(STREAMS)]
     with ThreadPoolExecutor(STREAMS) as pool:
         list(pool.map(run, worlds, range(STREAMS)))
@@ -60,7 +61,7 @@ def _sum(compared: list[Compared]) -> str:
 @pytest.mark.timeout(1500)
 def test_kill_9_at_any_moment_loses_no_more_than_a_journaled_gap(
     full: bool,
-    simulator: Callable[..., Simulated],
+    simulator: Callable[..., Simulator],
     make_world: Callable[..., World],
     figures: list[str],
 ) -> None:
@@ -76,7 +77,7 @@ def test_kill_9_at_any_moment_loses_no_more_than_a_journaled_gap(
 
 @pytest.mark.timeout(1500)
 def test_sigterm_at_any_moment_loses_nothing_at_all(
-    full: bool, simulator: Callable[..., Simulated], make_world: Callable[..., World], figures: list[str]
+    full: bool, simulator: Callable[..., Simulator], make_world: Callable[..., World], figures: list[str]
 ) -> None:
     """200 times in the full form: all that X sent is in the files, and every end takes less than two seconds or so."""
     rounds = 50 if full else 3
@@ -93,7 +94,7 @@ def test_sigterm_at_any_moment_loses_nothing_at_all(
 
 
 def test_kill_9_while_files_rotate_leaves_only_whole_files(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """Five files a second, and a kill amid them: each is whole, and the journal knows each."""
     simulated = simulator("--rate", "100", "--connects", "100000")

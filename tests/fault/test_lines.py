@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.fault.compare import compare, kept_ids, lines_of, nothing_missing
-from tests.fault.world import Simulated, World, in_both_formats, until
+from tests.fault.world import World, in_both_formats, until
+from tests.support.simulator import Simulator
 
 COMMAND = (sys.executable, "-m", "sfm_stream")
 
@@ -158,7 +159,7 @@ def test_posts_out_of_order_are_kept_in_the_order_of_their_arrival(world: World)
 
 
 @in_both_formats
-def test_recorded_posts_are_in_the_files_byte_for_byte(world: World, simulator: Callable[..., Simulated]) -> None:
+def test_recorded_posts_are_in_the_files_byte_for_byte(world: World, simulator: Callable[..., Simulator]) -> None:
     """No byte of a line changes on its way: neither escapes nor blanks nor the order of keys."""
     odd = [
         '{"matching_rules": [], "data":{"text":"storm \\u00e9 é \\/ 🎉","id":"1"}}',

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from tests.fault.compare import compare
-from tests.fault.world import Running, Simulated, World, until
+from tests.fault.world import Running, World, until
+from tests.support.simulator import Simulator
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def _sent(world: World) -> int:
 @pytest.mark.parametrize(("share", "compression"), [(0.25, "gzip"), (0.25, "zstd"), (0.1, "gzip")])
 def test_at_the_cap_of_x_a_starved_program_loses_nothing_silently(
     full: bool,
-    simulator: Callable[..., Simulated],
+    simulator: Callable[..., Simulator],
     make_world: Callable[..., World],
     figures: list[str],
     share: float,
@@ -83,7 +84,7 @@ def test_at_the_cap_of_x_a_starved_program_loses_nothing_silently(
 @pytest.mark.full
 @pytest.mark.parametrize(("share", "compression"), [(0.9, "gzip"), (0.9, "zstd"), (0.3, "zstd"), (0.1, "gzip")])
 def test_at_twenty_times_the_cap_a_starved_program_loses_nothing_silently(
-    simulator: Callable[..., Simulated],
+    simulator: Callable[..., Simulator],
     make_world: Callable[..., World],
     figures: list[str],
     share: float,

@@ -14,7 +14,8 @@ from itertools import pairwise
 import pytest
 
 from tests.fault.compare import compare, lines_of, nothing_missing, seconds
-from tests.fault.world import Simulated, World, until
+from tests.fault.world import World, until
+from tests.support.simulator import Simulator
 
 STREAM = "/2/tweets/search/stream"
 RULES = "/2/tweets/search/stream/rules"
@@ -349,7 +350,7 @@ def test_a_wait_for_another_try_ends_at_once(world: World, number: signal.Signal
 
 
 def test_a_token_that_cannot_be_fetched_ends_with_65(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """A wrong consumer key and secret are as final as a wrong token."""
     world = make_world(simulator("--app", "lab=token,key,secret"))

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fault.compare import compare, nothing_missing, seconds
-from tests.fault.world import Simulated, World, until
+from tests.fault.world import World, until
+from tests.support.simulator import Simulator
 
 OFTEN = "from sfm_stream.sources.x import rule_keeper; rule_keeper.CHECK = 0.3"
 THIRD_LOOK_FAILS = """
@@ -48,7 +49,7 @@ def _judged(world: World) -> tuple[int, str]:
 
 
 @pytest.fixture
-def full(simulator: Callable[..., Simulated], make_world: Callable[..., World]) -> World:
+def full(simulator: Callable[..., Simulator], make_world: Callable[..., World]) -> World:
     """A filter with as many rules as its app may hold."""
     settings = {"rules": [{"name": "main", **FULL}], "rule_length": 12, "rule_count": 2}
     return make_world(simulator("--rule-count", "2", "--rate", "100"), **settings)
@@ -64,7 +65,7 @@ def _values(world: World) -> list[str]:
 
 
 def test_rules_beyond_the_limit_of_the_app_end_the_program_with_66(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """X holds no more rules: a restart would not cure that."""
     rules = [{"name": f"r{number}", "query": f"storm{number}"} for number in range(4)]
@@ -262,7 +263,7 @@ def test_one_word_added_changes_one_rule(world: World) -> None:
 
 
 def test_a_full_app_is_rewritten_with_few_rules_missing_at_a_time(
-    simulator: Callable[..., Simulated], make_world: Callable[..., World]
+    simulator: Callable[..., Simulator], make_world: Callable[..., World]
 ) -> None:
     """A thousand rules under another tag: X takes none of them beside the old."""
     words = ["the", *(f"word{number:03}" for number in range(999))]

@@ -8,14 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.simulator import Entry, Simulator
 
 PATIENCE = 30.0
 """Seconds after which a condition that should have come about is given up."""
@@ -26,8 +26,6 @@ COMPRESSIONS = ("gzip", "zstd")
 in_both_formats = pytest.mark.parametrize("world", COMPRESSIONS, indirect=True)
 """For tests of what files hold and of what is left of them."""
 _HERE = Path(__file__).parent
-
-Entry = dict[str, Any]
 
 
 def until(condition: Callable[[], Any], *what: object, patience: float = PATIENCE) -> Any:
@@ -47,63 +45,10 @@ def read_lines(path: Path) -> list[Entry]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
-class Simulated:
-    """A running ``sfm-stream simulate``."""
-
-    def __init__(self, folder: Path, *options: str, source: str = "x") -> None:
-        self.ledger_path = folder / "ledger.jsonl"
-        self._log = (folder / "simulator.log").open("wb")
-        self._entries: list[Entry] = []
-        self._read = 0
-        self._lock = threading.Lock()
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "sfm_stream",
-                "simulate",
-                *([source] if source != "x" else []),
-                "--port",
-                "0",
-                "--ledger",
-                str(self.ledger_path),
-                *options,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-        )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().decode().strip()
-        assert self.url, (folder / "simulator.log").read_text()
-
-    def ledger(self) -> list[Entry]:
-        """All that it noted so far."""
-        with self._lock:
-            with self.ledger_path.open("rb") as file:
-                file.seek(self._read)
-                complete, newline, _ = file.read().rpartition(b"\n")
-            self._entries.extend(map(json.loads, complete.splitlines()))
-            self._read += len(complete) + len(newline)
-            return list(self._entries)
-
-    def ask(self, path: str, body: object = None, token: str | None = None) -> Any:
-        """GETs, or POSTs `body`."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers), timeout=20) as answer:
-            return json.load(answer)
-
-    def close(self) -> None:
-        """Ends it."""
-        self._process.terminate()
-        self._process.wait(10)
-        self._log.close()
-
-
 class World:
     """One filter of its own app at a simulator, with everything that belongs to it in one folder."""
 
-    def __init__(self, folder: Path, simulated: Simulated, **settings: object) -> None:
+    def __init__(self, folder: Path, simulated: Simulator, **settings: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.simulated = folder, simulated
         self.token = hashlib.sha256(str(folder).encode()).hexdigest()
@@ -148,7 +93,7 @@ class World:
     def order(self, *steps: Entry) -> None:
         """Orders faults for this app, after those ordered before."""
         mine = [{"app": self.app, **step} for step in steps]
-        self.simulated.ask("/_simulator/plan?append=true", {"steps": mine})
+        self.simulated.plan(*mine, append=True)
 
     def start(self, *options: str, patch: str = "", prefix: tuple[str, ...] = ()) -> Running:
         """Starts the program; `patch` is run in it first, `prefix` is a command that runs it."""

@@ -19,7 +19,7 @@ from websockets.frames import Close
 from websockets.sync.client import ClientConnection
 
 from tests.support.jetstream_client import PATIENCE, Parameters, address, as_v1, events, opened, received
-from tests.support.simulator import Simulator, simulator
+from tests.support.simulator import Simulator
 
 POSTS = "app.bsky.feed.post"
 LIKES = "app.bsky.feed.like"
@@ -31,7 +31,7 @@ HOUR = 3_600_000_000
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """A host that has run for twice as long as it replays."""
     options = ("--rate", "200", "--past", str(2 * WINDOW), "--window", str(WINDOW), "--first-seq", str(FIRST_SEQ))
-    with simulator(tmp_path_factory.mktemp("jetstream"), *options, "--seed", "7", source="bluesky") as host:
+    with Simulator(tmp_path_factory.mktemp("jetstream"), *options, "--seed", "7", source="bluesky") as host:
         yield host
 
 
@@ -59,7 +59,7 @@ def _refusal(host: Simulator, wire: int, parameters: Parameters) -> tuple[int, s
 
 def test_v2_numbers_events_without_a_hole_and_v1_tells_the_same_ones_by_time(host: Simulator) -> None:
     """Also of all kinds: records made, changed and deleted, identities and accounts."""
-    seq = host.call("GET", "/_simulator/state")["live"] + FIRST_SEQ - 2_000
+    seq = host.ask("/_simulator/state")["live"] + FIRST_SEQ - 2_000
     newer = events(host.url, 2, 1_000, cursor=str(seq))
     assert [each["payload"]["seq"] for each in newer] == list(range(seq, seq + 1_000))
     assert all(each["$type"] == "message" for each in newer)
@@ -331,13 +331,13 @@ def test_the_host_pings_its_clients(tmp_path: Path) -> None:
         async with aiohttp.ClientSession() as session, session.ws_connect(address(url, 1), autoping=False) as socket:
             return {(await socket.receive(PATIENCE)).type for _ in range(20)}
 
-    with simulator(tmp_path, "--rate", "10", "--ping", "0.1", source="bluesky") as host:
+    with Simulator(tmp_path, "--rate", "10", "--ping", "0.1", source="bluesky") as host:
         assert asyncio.run(kinds(host.url)) == {aiohttp.WSMsgType.PING, aiohttp.WSMsgType.TEXT}
 
 
 def test_a_reader_that_takes_nothing_is_cut_off_and_others_are_not(tmp_path: Path) -> None:
     options = ("--rate", "500", "--past", "600", "--write-limit", "0.3")
-    with simulator(tmp_path, *options, source="bluesky") as host:
+    with Simulator(tmp_path, *options, source="bluesky") as host:
         cursor: Parameters = {"cursor": str(_microseconds(-590))}
         with opened(host.url, 1) as other, opened(host.url, 1, cursor, max_queue=1) as slow:
             until = time.monotonic() + PATIENCE
@@ -350,7 +350,7 @@ def test_a_reader_that_takes_nothing_is_cut_off_and_others_are_not(tmp_path: Pat
 
 
 def test_a_host_that_stops_says_so_to_its_clients(tmp_path: Path) -> None:
-    with simulator(tmp_path, source="bluesky") as host, opened(host.url, 1) as connection:
+    with Simulator(tmp_path, source="bluesky") as host, opened(host.url, 1) as connection:
         received(connection, 1)
         host.process.send_signal(signal.SIGTERM)
         assert _end(connection) == Close(1001, "server shutting down")

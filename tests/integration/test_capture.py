@@ -10,7 +10,6 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -25,23 +24,7 @@ from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.settings import Rule
 from tests.support.files import whole_lines
 from tests.support.program import Program, wait_for
-from tests.support.simulator import Simulator, simulator
-
-
-@pytest.fixture
-def x(tmp_path: Path) -> Iterator[Simulator]:
-    """An X with many posts a second."""
-    with simulator(tmp_path, "--rate", "200") as running:
-        yield running
-
-
-@pytest.fixture
-def program(tmp_path: Path, x: Simulator) -> Iterator[Program]:
-    """A filter of that X, not started yet."""
-    made = Program(tmp_path / "host", x.url)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
+from tests.support.simulator import Simulator
 
 
 def test_every_post_that_was_sent_is_in_a_file_once_and_in_order(x: Simulator, program: Program) -> None:
@@ -74,7 +57,7 @@ def test_recorded_posts_are_captured_byte_for_byte_when_they_match(tmp_path: Pat
     ]
     expected = [line for line in recorded if any(matches(query, json.loads(line)) for query in queries)]
     assert 0 < len(expected) < len(recorded)
-    with simulator(tmp_path, "--posts", str(tmp_path / "posts.jsonl"), "--rate", "250") as x:
+    with Simulator(tmp_path, "--posts", str(tmp_path / "posts.jsonl"), "--rate", "250") as x:
         program = Program(tmp_path / "host", x.url, rules=rules)
         program.start()
         wait_for(lambda: program.status().get("posts_today") == len(expected))
@@ -102,7 +85,7 @@ def test_an_account_that_lost_its_name_is_followed_and_reported(tmp_path: Path) 
         for number, (author, name) in enumerate(authors)
     ]
     (tmp_path / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with simulator(tmp_path, "--posts", str(tmp_path / "posts.jsonl"), "--rate", "250") as x:
+    with Simulator(tmp_path, "--posts", str(tmp_path / "posts.jsonl"), "--rate", "250") as x:
         rules = [{"name": "people", "follow": ["NWS"]}, {"name": "words", "track": ["storm"]}]
         program = Program(tmp_path / "host", x.url, rules=rules, accounts={"nws": "77"})
         program.start()
@@ -173,7 +156,7 @@ def test_without_save_lines_are_printed_and_head_ends_it_quietly(x: Simulator, p
 
 def test_a_wrong_token_ends_with_one_clear_line(tmp_path: Path) -> None:
     """And with an exit code that tells supervisor not to try again."""
-    with simulator(tmp_path, "--app", "lab=RIGHT") as x:
+    with Simulator(tmp_path, "--app", "lab=RIGHT") as x:
         program = Program(tmp_path / "host", x.url, token="WRONG-SECRET")
         program.start()
         assert program.wait() == 65
@@ -186,7 +169,7 @@ def test_a_wrong_token_ends_with_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_consumer_key_and_secret_fetch_a_token(tmp_path: Path) -> None:
     """X gives apps either; the token that it gives is used like any other."""
-    with simulator(tmp_path, "--rate", "100", "--app", "lab=TOKEN,KEY,SECRET") as x:
+    with Simulator(tmp_path, "--rate", "100", "--app", "lab=TOKEN,KEY,SECRET") as x:
         program = Program(tmp_path / "host", x.url)
         program.write_credential({"consumer_key": "KEY", "consumer_secret": "SECRET"})
         program.start()
@@ -205,7 +188,7 @@ def test_hangup_changes_the_rules_and_keeps_the_connection(x: Simulator, program
     assert program.process is not None
     program.process.send_signal(signal.SIGHUP)
     wait_for(lambda: len(program.journal("rules")) == 2)
-    rules = x.call("GET", "/2/tweets/search/stream/rules")["data"]
+    rules = x.ask("/2/tweets/search/stream/rules")["data"]
     assert [(rule["value"], rule["tag"]) for rule in rules] == [("music", "sfm:storms:other")]
     assert len(x.ledger("open")) == 1
     wait_for(lambda: program.status()["settings"] != program.journal("start")[0]["settings"])
@@ -233,20 +216,20 @@ def test_hangup_changes_the_format_of_the_next_file_and_keeps_the_connection(x: 
 
 def test_foreign_rules_are_reported_and_left_alone(x: Simulator, program: Program) -> None:
     """They may be somebody's; what they match arrives and is paid for, so somebody must know."""
-    x.call("POST", "/2/tweets/search/stream/rules", {"add": [{"value": "cat", "tag": "somebody's"}]})
+    x.ask("/2/tweets/search/stream/rules", {"add": [{"value": "cat", "tag": "somebody's"}]})
     program.start()
     program.wait_for_state("connected")
     assert program.stop() == 0
     assert "not a rule of this filter, and left: 'cat'" in program.said()
     assert program.journal("foreign")[0]["rules"] == [{"value": "cat", "tag": "somebody's"}]
-    tags = {rule["tag"] for rule in x.call("GET", "/2/tweets/search/stream/rules")["data"]}
+    tags = {rule["tag"] for rule in x.ask("/2/tweets/search/stream/rules")["data"]}
     assert tags == {"somebody's", "sfm:storms:main"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_wait_for_the_next_try(tmp_path: Path, number: signal.Signals) -> None:
     """A back-off of minutes does not hold up a shutdown."""
-    with simulator(tmp_path) as x:
+    with Simulator(tmp_path) as x:
         x.plan({"on": "stream", "do": "refuse", "status": 503, "times": 0})
         program = Program(tmp_path / "host", x.url)
         program.start()

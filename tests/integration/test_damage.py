@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,23 +17,6 @@ from sfm_stream import clock
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import status
 from tests.support.program import Program, wait_for
-from tests.support.simulator import Simulator, simulator
-
-
-@pytest.fixture
-def x(tmp_path: Path) -> Iterator[Simulator]:
-    """An X with many posts a second."""
-    with simulator(tmp_path, "--rate", "200") as running:
-        yield running
-
-
-@pytest.fixture
-def program(tmp_path: Path, x: Simulator) -> Iterator[Program]:
-    """A filter of that X, not started yet."""
-    made = Program(tmp_path / "host", x.url)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
 
 
 def ask(program: Program, *arguments: str) -> subprocess.CompletedProcess[str]:

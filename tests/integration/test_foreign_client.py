@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.jetstream_client import events
-from tests.support.simulator import simulator
+from tests.support.simulator import Simulator
 
 PACKAGES = ("@skyware/jetstream@0.2.5", "ws@8.18.3")
 READER = Path(__file__).parents[1] / "data" / "jetstream_reader.mjs"
@@ -39,7 +39,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_foreign_client_reads_every_event_of_a_replay(modules: Path, tmp_path: Path) -> None:
     """It hands on the events that it knows; all that were sent are such."""
-    with simulator(tmp_path, "--rate", "500", "--past", "60", source="bluesky") as host:
+    with Simulator(tmp_path, "--rate", "500", "--past", "60", source="bluesky") as host:
         cursor = int((time.time() - 50) * 1e6)
         expected = events(host.url, 1, COUNT, cursor=str(cursor), wantedCollections="app.bsky.feed.post")
         files = [str(modules / each) for each in ("@skyware/jetstream/dist/index.js", "ws/wrapper.mjs")]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.program import Program, wait_for
 from tests.support.proxy import Proxy, authority, relay, serving
-from tests.support.simulator import simulator
+from tests.support.simulator import Simulator
 
 NAME = "api.x.test"
 """A name that nothing can resolve: a request that gets there was led by the proxy."""
@@ -41,7 +41,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     authority_file, context = authority(tmp_path / "authority", NAME)
-    with simulator(tmp_path, "--rate", "50") as x:
+    with Simulator(tmp_path, "--rate", "50") as x:
         parts = urlsplit(x.url)
         with serving(functools.partial(relay, server=(parts.hostname, parts.port)), context) as tls:
             proxy = Proxy(f"sfm:{PASSWORD}", tls)
@@ -115,7 +115,7 @@ def test_an_environment_that_cannot_hold_ends_the_program_with_words(
 
 def test_what_is_on_the_host_itself_is_reached_without_the_proxy(tmp_path: Path, site: Site) -> None:
     """The simulator of a trial, though there is a proxy."""
-    with simulator(tmp_path, "--rate", "50") as x:
+    with Simulator(tmp_path, "--rate", "50") as x:
         site.program.write_settings(api_url=x.url)
         site.write_environment(HTTP_PROXY=site.login(), NO_PROXY="example.org")
         site.program.start()

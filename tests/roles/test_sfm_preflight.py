@@ -18,7 +18,7 @@ from sfm_stream.settings.declared import HostVars
 from sfm_stream.settings.faults import QUOTE
 from sfm_stream.sources import registry
 from tests.roles.streams_host import BIN, ROOT, TOKEN, Deployed, run_playbook
-from tests.support.simulator import simulator
+from tests.support.simulator import Simulator
 
 PREFLIGHT = ROOT / "playbooks" / "preflight.yml"
 # Addresses that lead nowhere: what tries to connect waits in vain.
@@ -339,7 +339,7 @@ def test_x_judges_the_rules_on_request_before_a_host_is_touched(tmp_path: Path) 
     variables = copy.deepcopy(GOOD) | {"sfm_filters": [], "sfm_rule_length": 2048}
     long = " OR ".join(f"word{number}" for number in range(20))
     first = {"sfm_filters": [{"name": "long", "credential": "library", "query": long}]}
-    with simulator(tmp_path, "--rule-length", "40") as x:
+    with Simulator(tmp_path, "--rule-length", "40") as x:
         variables["sfm_api_url"] = x.url
         examine(tmp_path, variables, first=first).ok()
         assert x.ledger("answer") == []
@@ -348,6 +348,6 @@ def test_x_judges_the_rules_on_request_before_a_host_is_touched(tmp_path: Path) 
         assert "no longer than 40 characters" in found
         first["sfm_filters"][0]["query"] = "storm"
         examine(tmp_path, variables, "-e", "sfm_check_rules=true", first=first).ok()
-        assert x.call("GET", "/2/tweets/search/stream/rules", token=TOKEN).get("data", []) == []
+        assert x.ask("/2/tweets/search/stream/rules", token=TOKEN).get("data", []) == []
     found = faults(examine(tmp_path, variables, "-e", "sfm_check_rules=true", first=first))[0]
     assert found.startswith("filter 'long' on first: X did not judge the rules: network error")

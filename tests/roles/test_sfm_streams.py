@@ -13,7 +13,7 @@ import pytest
 
 from sfm_stream.settings.config import read_stream
 from tests.roles.streams_host import TOKEN, Host, running_host
-from tests.support.simulator import simulator
+from tests.support.simulator import Simulator
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the roles give files to root, so only root can run them")
 RUNNING = {"twitterfilter-elections": "RUNNING", "twitterfilter-storms": "RUNNING"}
@@ -321,7 +321,7 @@ def test_accounts_followed_by_name_are_looked_up_once_and_followed_by_id(host: H
     host.variables["sfm_resolve_accounts"] = True
     host.filter("storms")["follow"] = ["NWS", "@nobody_there"]
     settings = host.here / "etc/streams/twitterfilter-storms.json"
-    with simulator(tmp_path) as x:
+    with Simulator(tmp_path) as x:
         host.variables["sfm_api_url"] = x.url
         first = host.deploy().ok()
         assert "@nobody_there: Could not find user" in first.output

@@ -15,8 +15,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.support.simulator import Entry, Simulator
 
 STREAM = "/2/tweets/search/stream"
 RULES = f"{STREAM}/rules"
@@ -33,8 +33,8 @@ PATIENCE = 20.0
 """Seconds that a test waits for what must happen, before it fails."""
 
 
-class SimulatedX:
-    """Runs ``sfm-stream simulate`` on a free port while it is entered.
+class SimulatedX(Simulator):
+    """A simulated X with the requests that X's clients make, as the app of one test.
 
     Args:
         options: More of the command line.
@@ -42,32 +42,18 @@ class SimulatedX:
 
     def __init__(self, *options: str) -> None:
         self.headers = {"Authorization": "Bearer token-of-the-test-app", "User-Agent": "sfm-stream-tests"}
-        self._options = options
         self._app: str | None = None
         self._folder = tempfile.TemporaryDirectory()
-        self._ledger = Path(self._folder.name) / "ledger.jsonl"
-
-    def __enter__(self) -> SimulatedX:
-        command = [sys.executable, "-m", "sfm_stream", "simulate", "--port", "0", "--ledger", str(self._ledger)]
-        self.process = subprocess.Popen(
-            [*command, *self._options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        assert self.url, f"the simulator did not start: {self.process.communicate()[1]}"
-        return self
+        super().__init__(Path(self._folder.name), *options)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.process.terminate()
         try:
-            _, errors = self.process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            errors = "it did not end on SIGTERM"
-        self._folder.cleanup()
-        if kind is None:
-            assert not errors, f"the simulator complained: {errors}"
-            assert self.process.returncode == 0
+            self.close()
+            if kind is None:
+                assert not self.said(), f"the simulator complained: {self.said()}"
+                assert self.process.returncode == 0
+        finally:
+            self._folder.cleanup()
 
     def begin(self, test: str) -> None:
         """Makes it as good as new for a test: an app of its own, no plan, and only that app's entries in the ledger."""
@@ -88,12 +74,6 @@ class SimulatedX:
         added: list[dict[str, str]] = answer.json()["data"]
         return added
 
-    def plan(self, *steps: dict[str, Any], append: bool = False) -> None:
-        """Orders faults: in place of those ordered before, or after them."""
-        path = "/_simulator/plan?append=true" if append else "/_simulator/plan"
-        answer = self.call("POST", path, json={"steps": list(steps)})
-        assert answer.status_code == 200, answer.text
-
     def open(self, path: str = STREAM, **parameters: str) -> requests.Response:
         """Connects to a stream; whatever the answer."""
         return self.call("GET", path, params=parameters, stream=True)
@@ -105,10 +85,9 @@ class SimulatedX:
             assert answer.status_code == 200, answer.text
             yield lines_of(answer)
 
-    def ledger(self, event: str | None = None, **facts: object) -> list[dict[str, Any]]:
-        """The ledger's entries, or those of an event that have these facts."""
-        lines = self._ledger.read_bytes().splitlines(keepends=True)
-        entries = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    def ledger(self, event: str | None = None, **facts: object) -> list[Entry]:
+        """The ledger's entries of this app, or those of an event that have these facts."""
+        entries = super().ledger()
         if self._app:
             own = {entry["connection"] for entry in entries if entry["event"] == "open" and entry["app"] == self._app}
             entries = [entry for entry in entries if entry.get("app") == self._app or entry.get("connection") in own]

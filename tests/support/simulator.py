@@ -1,67 +1,95 @@
-"""A simulated source as a process of its own, and what it says that it did."""
+"""A simulated source as a process of its own, and what it says that it did. All tests start one here."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+PATIENCE = 20.0
+"""Seconds for one request, and for the end."""
+Entry = dict[str, Any]
 
 
 class Simulator:
-    """A running simulator."""
+    """Runs ``sfm-stream simulate`` on a free port, from its making to `close`, or to the end of a ``with``.
 
-    def __init__(self, url: str, ledger: Path, process: subprocess.Popen[bytes]) -> None:
-        self.url = url
-        self.process = process
-        self._ledger = ledger
+    Args:
+        folder: Where its ledger and its log go.
+        options: More of the command line.
+        source: Which source it simulates.
+    """
 
-    def ledger(self, event: str | None = None) -> list[dict[str, Any]]:
+    def __init__(self, folder: Path, *options: str, source: str = "x") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ledger_path, self._log = folder / "ledger.jsonl", folder / "simulator.log"
+        self._entries: list[Entry] = []
+        self._read = 0
+        self._lock = threading.Lock()
+        command = [sys.executable, "-m", "sfm_stream", "simulate", source, "--port", "0"]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--ledger", str(self.ledger_path), *options], stdout=subprocess.PIPE, stderr=log
+            )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().decode().strip()
+        assert self.url.startswith("http://127."), f"the simulator did not start: {self.said()}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
+    def said(self) -> str:
+        """What it printed but for its URL."""
+        return self._log.read_text()
+
+    def ledger(self, event: str | None = None) -> list[Entry]:
         """What it did so far: all entries, or those of one event."""
-        entries = []
-        for line in self._ledger.read_bytes().splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                entry = json.loads(line)
-                if event is None or entry["event"] == event:
-                    entries.append(entry)
-        return entries
+        with self._lock:
+            with self.ledger_path.open("rb") as file:
+                file.seek(self._read)
+                complete, newline, _ = file.read().rpartition(b"\n")
+            self._entries.extend(map(json.loads, complete.splitlines()))
+            self._read += len(complete) + len(newline)
+            entries = list(self._entries)
+        return entries if event is None else [entry for entry in entries if entry["event"] == event]
 
     def sent(self) -> list[str]:
         """The ids of the posts that it sent, in order."""
         return [entry["id"] for entry in self.ledger("post")]
 
-    def plan(self, *steps: dict[str, Any]) -> None:
-        """Orders faults: see the source's own simulator."""
-        self.call("POST", "/_simulator/plan", {"steps": list(steps)})
+    def plan(self, *steps: Entry, append: bool = False) -> None:
+        """Orders faults, in place of those ordered before or after them: see the source's own simulator."""
+        self.ask(f"/_simulator/plan{'?append=true' if append else ''}", {"steps": list(steps)})
 
-    def call(self, method: str, path: str, body: object = None, token: str = "TOKEN") -> Any:
-        """Asks it something as a client of X would."""
-        request = urllib.request.Request(
-            self.url + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+    def ask(self, path: str, body: object = None, token: str | None = "TOKEN") -> Any:
+        """GETs, or POSTs `body`, as a client of the service would."""
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             content = answer.read()
         return json.loads(content) if content.strip() else None
 
-
-@contextmanager
-def simulator(folder: Path, *options: str, source: str = "x") -> Iterator[Simulator]:
-    """Runs a simulator of a source on a free port, with its ledger in `folder`."""
-    ledger = folder / "ledger.jsonl"
-    command = [sys.executable, "-m", "sfm_stream", "simulate", source, "--port", "0", "--ledger", str(ledger)]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
+    def close(self) -> None:
+        """Ends it."""
+        self.process.terminate()
         try:
-            url = process.stdout.readline().decode().strip()
-            assert url.startswith("http://127."), "the simulator did not start"
-            yield Simulator(url, ledger, process)
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("the simulator did not end on SIGTERM") from None
         finally:
-            process.terminate()
-            process.wait(10)
+            assert self.process.stdout is not None
+            self.process.stdout.close()

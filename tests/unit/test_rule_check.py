@@ -15,7 +15,7 @@ from sfm_stream.settings.faults import Secret
 from sfm_stream.sources.x.rule_check import check_rules, refusals
 from sfm_stream.sources.x.settings import Rule, XCredential, XStream
 from tests.support.program import Program
-from tests.support.simulator import Simulator, simulator
+from tests.support.simulator import Simulator
 
 SECRET = XCredential(bearer_token=Secret("TOKEN"))
 
@@ -23,7 +23,7 @@ SECRET = XCredential(bearer_token=Secret("TOKEN"))
 @pytest.fixture
 def x(tmp_path: Path) -> Iterator[Simulator]:
     """An X that takes five rules, of no more than forty characters."""
-    with simulator(tmp_path, "--rule-count", "5", "--rule-length", "40") as running:
+    with Simulator(tmp_path, "--rule-count", "5", "--rule-length", "40") as running:
         yield running
 
 
@@ -33,12 +33,12 @@ def stream(x: Simulator, *queries: str, **more: Any) -> XStream:
 
 
 def held(x: Simulator) -> list[str]:
-    return [rule["value"] for rule in x.call("GET", "/2/tweets/search/stream/rules").get("data", [])]
+    return [rule["value"] for rule in x.ask("/2/tweets/search/stream/rules").get("data", [])]
 
 
 def test_x_is_asked_and_takes_nothing(x: Simulator) -> None:
     """Rules that it holds already are fine."""
-    x.call("POST", "/2/tweets/search/stream/rules", {"add": [{"value": "storm"}]})
+    x.ask("/2/tweets/search/stream/rules", {"add": [{"value": "storm"}]})
     assert check_rules(stream(x, "storm", "flood", "new_operator:1"), SECRET) == 3
     assert held(x) == ["storm"]
 
@@ -56,7 +56,7 @@ def test_where_the_app_has_little_room_rules_are_judged_a_few_at_a_time(x: Simul
     """A whole change is to be judged though old rules still stand; where there is no room at all, that is said."""
 
     def fill(*values: str) -> None:
-        x.call("POST", "/2/tweets/search/stream/rules", {"add": [{"value": value} for value in values]})
+        x.ask("/2/tweets/search/stream/rules", {"add": [{"value": value} for value in values]})
 
     fill("a", "b", "c", "d")
     assert check_rules(stream(x, "storm", "flood", "a"), SECRET) == 3
