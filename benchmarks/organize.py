@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sfm_stream import names
-from sfm_stream.archive import organize
+from sfm_stream.archive import loose
 from sfm_stream.archive.organize import Organizer
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -113,11 +113,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--old", action="store_true")
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--batch", type=int, default=organize.BATCH_FILES)
+    parser.add_argument("--batch", type=int, default=loose.BATCH_FILES)
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        organize.BATCH_FILES = options.batch
+        loose.BATCH_FILES = options.batch
         Organizer(options.one / "data", None, options.one / "state").run()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     elif options.memory:

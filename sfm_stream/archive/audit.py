@@ -1,4 +1,4 @@
-"""Holds the witnesses of an archive against each other: is every file there, and is it what was captured?
+"""Compares what an archive's own records say of it: is every file there, and is it what was captured?
 
 The tree says what is there, the manifests what should be, the programs' journals what was captured; and earlier audits
 have counted what there was. What only one of them knows of is a finding, and so is whatever could not be looked at.
@@ -10,18 +10,15 @@ the data directory, only waits to be moved.
 """
 
 # Plain strings, not Path objects: a tree has millions of paths, and those would cost more than the work on them.
-# ruff: noqa: PTH116, PTH208
+# ruff: noqa: PTH208
 
 from __future__ import annotations
 
-import errno
 import os
 import random
-import stat
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -31,18 +28,14 @@ import msgspec
 
 from sfm_stream import names, reading
 from sfm_stream.archive import baseline, manifest, marker, recorded
-from sfm_stream.archive.filesystem import UNFINISHED, hash_file
-from sfm_stream.archive.findings import Fault, FaultKind, Findings
-from sfm_stream.archive.tree import IRREGULAR, TWO_DIGITS, YEAR, EntryKind, Trouble, days, days_of, programs, scan
+from sfm_stream.archive.audit_files import NO_FILE, ListedFiles
+from sfm_stream.archive.audit_outcome import AuditOutcome, FaultKind
+from sfm_stream.archive.audit_walk import Walk
+from sfm_stream.archive.tree import IRREGULAR, days, days_of, programs, scan
 from sfm_stream.record.history import history_path
 from sfm_stream.record.journal import journal_path
 from sfm_stream.record.status import status_path
 from sfm_stream.table import printable
-
-__all__ = ["Audit", "Fault", "Findings"]
-
-PASSING = 3600.0
-"""Seconds for which an unfinished copy counts as one in the making."""
 
 Key = tuple[int, ...]
 """A day as numbers: year, month, day."""
@@ -102,13 +95,13 @@ class Audit:
         self._since = f"{since:%Y/%m/%d}" if since else ""
         self._first: Key = _key(self._since) if since else ()
         self._sample = sample / 100
-        self._loose: dict[tuple[str, datetime, str], list[str]] | None = None
-        self._unseen: set[str] = set()
         self._chance = random.Random()  # noqa: S311 - picks samples, no secrets
         self._accept = tuple(accept)
         self._baseline = baseline.Baseline()
         self.advance: Callable[[int], None] = lambda _count: None
-        self.found = Findings(findings=[])
+        self.found = AuditOutcome(findings=[])
+        self._walk = Walk(self._since, self.found)
+        self._files = ListedFiles(self._data, self.found)
 
     def count(self) -> int:
         """How many files the manifests list, for a progress bar."""
@@ -120,7 +113,7 @@ class Audit:
                         total += (manifest.read_bytes(f"{tree}/{day}/{manifest.NAME}") or b"").count(b"\n")
         return total
 
-    def run(self) -> Findings:
+    def run(self) -> AuditOutcome:
         """Looks at it all."""
         self._read_baseline()
         self._look_at_marker()
@@ -150,7 +143,7 @@ class Audit:
                 self._baseline = baseline.read(self._state, Path(self._data))
         except reading.UnreadableError as error:
             self._find(
-                "unreadable", str(self._state), f"what earlier audits counted is lost, and counted anew: {error}"
+                "unreadable", str(self._state), f"what earlier audits counted is lost; counting starts over: {error}"
             )
         for place in self._accept:
             self._baseline.accept(place)
@@ -173,16 +166,16 @@ class Audit:
         try:
             root = scan(tree)
         except OSError as error:
-            self._unseen.add("")
+            self._walk.unseen.add("")
             self._find("unreadable", tree, f"cannot be listed: {error.strerror}")
             return []
         for name, kind in sorted(root.items()):
             if name.startswith("."):
                 continue
             if kind in ("link", "special"):
-                self._unseen.add(name)
+                self._walk.unseen.add(name)
                 self._find("irregular", f"{tree}/{name}", IRREGULAR[kind])
-            elif kind == "file" and tree != self._data:  # loose files are organizedata's affair
+            elif kind == "file" and tree != self._data:  # loose files are left to organizedata
                 self._find("unexpected", f"{tree}/{name}", "nothing but directories of programs belongs here")
         return programs(root)
 
@@ -204,10 +197,10 @@ class Audit:
         counts = self._baseline.program(program)
         there: dict[Key, list[tuple[str, str]]] = {}
         for tree in trees:
-            for day in days_of(tree, program, self._reporter(tree)):
+            for day in days_of(tree, program, self._walk.reporter(tree)):
                 date_of = day.partition("/")[2]
                 there.setdefault(_key(date_of), []).append((tree, date_of))
-        if trees and not there and not self._is_unseen(program):
+        if trees and not there and not self._walk.is_unseen(program):
             self._find("unexpected", f"{trees[0]}/{program}", "a directory without any day of a date tree")
         records = recorded.ByDay(self._state, program)
         known = sorted({*there, *map(_key, counts.days)})
@@ -244,18 +237,18 @@ class Audit:
         for tree in day.trees:
             seen |= self._check_directory(tree, day, raws)
         self._compare_baseline(day, raws)
-        if self._is_unseen(day.path):
+        if self._walk.is_unseen(day.path):
             return []
         for name in sorted(files.keys() - seen):
             self._miss_recorded(f"{day.trees[0]}/{day.path}", name)
         return []
 
     def _check_absent(self, program: str, date_of: str, files: recorded.Files) -> list[tuple[str, int]]:
-        gone = [name for name in files if not self._lies_loose(name)]
+        gone = [name for name in files if not self._files.lies_loose(name)]
         self.found.waiting += len(files) - len(gone)
         listed = self._baseline.program(program).days.get(date_of, [])
         number = max(len(gone), sum(each.files for each in listed))
-        if not number or self._is_unseen(f"{program}/{date_of}"):
+        if not number or self._walk.is_unseen(f"{program}/{date_of}"):
             return []
         if self._baseline.accepts(f"{program}/{date_of}"):
             self.found.accepted += 1
@@ -277,7 +270,7 @@ class Audit:
 
     def _check_late(self, program: str, there: list[tuple[str, str]], files: recorded.Files) -> None:
         """What was recorded long after its day is looked for in the day's manifests once more."""
-        if there and self._is_unseen(f"{program}/{there[0][1]}"):
+        if there and self._walk.is_unseen(f"{program}/{there[0][1]}"):
             return
         listed: set[str] = set()
         for tree, date_of in there:
@@ -290,14 +283,14 @@ class Audit:
                 self._miss_recorded(f"{self._trees[0]}/{folder.folder.parent}", name)
 
     def _miss_recorded(self, directory: str, name: str) -> None:
-        if self._lies_loose(name):
+        if self._files.lies_loose(name):
             self.found.waiting += 1
         else:
             detail = "recorded by its program, but neither listed nor waiting in the data directory"
             self._find("missing", f"{directory}/*/{name}", detail)
 
     def _check_journal(self, program: str, records: recorded.ByDay) -> None:
-        """A journal that is damaged, shorter than it was, or gone bears witness no more."""
+        """A journal that is damaged, shorter than it was, or gone is no evidence any more."""
         if not self._state:
             return
         path = journal_path(self._state, program)
@@ -333,14 +326,14 @@ class Audit:
             The names of the files that are listed, or that wait for a manifest. `raws` gets the manifest.
         """
         directory = f"{tree}/{day.path}"
-        present, shut = self._list_day(directory, day)
+        present, shut = self._walk.list_day(directory, day.path)
         path = f"{directory}/{manifest.NAME}"
         try:
             raw = manifest.read_bytes(path)
         except OSError as error:
-            self._unseen.add(day.path)
+            self._walk.unseen.add(day.path)
             self._find(
-                "irregular" if error.errno in _NO_FILE else "unreadable", path, f"cannot be read: {error.strerror}"
+                "irregular" if error.errno in NO_FILE else "unreadable", path, f"cannot be read: {error.strerror}"
             )
             return set()
         self.found.days += 1
@@ -353,9 +346,9 @@ class Audit:
         if listing.torn:
             self._find("manifest", path, "the last line is cut short; organizedata --adopt cuts it off")
         for file in sorted(present - listing.entries.keys()):
-            cure = "organizedata --adopt lists it, or move it away" if names.parse(file[3:]) else "move it away"
+            fix = "organizedata --adopt lists it, or move it away" if names.parse(file[3:]) else "move it away"
             self._find(
-                "unexpected", f"{directory}/{file}", f"not in the manifest: it did not come by organizedata; {cure}"
+                "unexpected", f"{directory}/{file}", f"not in the manifest: it did not come by organizedata; {fix}"
             )
         self._check_files(directory, day, {file: sha for file, sha in listing.entries.items() if file[:2] not in shut})
         return {file[3:] for file in listing.entries}
@@ -370,45 +363,6 @@ class Audit:
         if not present:
             self._find("unexpected", directory, "a day without files and without a manifest")
         return {file[3:] for file in captures}
-
-    def _list_day(self, directory: str, day: Day) -> tuple[set[str], set[str]]:
-        """The regular files of a day's hours, and the hours that cannot be looked into; tells of what else is there."""
-        present: set[str] = set()
-        shut: set[str] = set()
-        for hour, kind in self._scan(directory, day.path).items():
-            if hour == manifest.NAME:
-                continue
-            if not TWO_DIGITS.fullmatch(hour):
-                self._report_stranger(f"{directory}/{hour}")
-            elif kind != "directory":
-                shut.add(hour)
-                self._find("irregular", f"{directory}/{hour}", IRREGULAR[kind])
-            else:
-                inner = self._scan(f"{directory}/{hour}", f"{day.path}/{hour}")
-                if self._is_unseen(f"{day.path}/{hour}"):
-                    shut.add(hour)
-                for name, of in inner.items():
-                    if of == "file" and not name.startswith("."):
-                        present.add(f"{hour}/{name}")
-                    elif of in ("directory", "file"):
-                        self._report_stranger(f"{directory}/{hour}/{name}")
-                    else:
-                        self._find("irregular", f"{directory}/{hour}/{name}", IRREGULAR[of])
-        return present, shut
-
-    def _scan(self, directory: str, place: str) -> dict[str, EntryKind]:
-        try:
-            return dict(sorted(scan(directory).items()))
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            self._unseen.add(place)
-            self._find("unreadable", directory, f"cannot be listed: {error.strerror}")
-            return {}
-
-    def _report_stranger(self, path: str) -> None:
-        if not _passing(path):
-            self._find("unexpected", path, "not a capture file in its place; move it away")
 
     def _check_files(self, directory: str, day: Day, entries: dict[str, str]) -> None:
         digests = set(entries.values())
@@ -425,127 +379,14 @@ class Audit:
                 detail = f"listed as {sha256[:12]}…, but its program recorded {said[-1].sha256[:12]}…"
                 self._find("manifest", path, detail)
             if self._chance.random() < self._sample:
-                self._check_content(path, sha256)
+                self._files.check_content(path, sha256)
             else:
-                self._check_there(path, sha256, {each.bytes for each in said if each.sha256 == sha256})
+                self._files.check_there(path, sha256, {each.bytes for each in said if each.sha256 == sha256})
             self.advance(1)
-
-    def _check_there(self, path: str, sha256: str, sizes: set[int]) -> None:
-        try:
-            status = os.lstat(path)
-        except FileNotFoundError:
-            self._miss(path, sha256)
-        except OSError as error:
-            self._find("unreadable", path, f"cannot be looked at: {error.strerror}")
-        else:
-            if not stat.S_ISREG(status.st_mode):
-                return  # found already, by the listing of its hour
-            if not os.access(path, os.R_OK):
-                self._find("unreadable", path, f"cannot be opened (mode {stat.S_IMODE(status.st_mode):04o})")
-            elif sizes and not sizes & {status.st_size, -1}:
-                self._find("changed", path, f"it has {status.st_size} bytes; its program recorded {max(sizes)}")
-
-    def _check_content(self, path: str, sha256: str) -> None:
-        try:
-            fd = reading.open_regular(path)
-        except FileNotFoundError:
-            self._miss(path, sha256)
-            return
-        except OSError as error:
-            # A link or another thing in a file's place has been found already, by the listing of its hour.
-            if error.errno not in _NO_FILE:
-                self._find("unreadable", path, f"cannot be opened: {error.strerror}")
-            return
-        try:
-            size = os.fstat(fd).st_size
-            found = hash_file(fd)
-            # An archive's worth of old files must not push the files in use out of memory.
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        except OSError as error:
-            self._find("unreadable", path, f"cannot be read: {error.strerror}")
-            return
-        finally:
-            os.close(fd)
-        self.found.bytes += size
-        if found == sha256:
-            self.found.verified += 1
-        else:
-            self._find("changed", path, f"its sha256 is {found[:12]}…, and should be {sha256[:12]}… ({size} bytes)")
-
-    def _miss(self, path: str, sha256: str) -> None:
-        if self._still_loose(path.rpartition("/")[2], sha256):
-            self.found.waiting += 1
-        else:
-            self._find("missing", path, "listed in the manifest, but not there")
-
-    def _lies_loose(self, name: str) -> bool:
-        return reading.is_regular(f"{self._data}/{name}")
-
-    def _still_loose(self, name: str, sha256: str) -> bool:
-        """Whether a listed file lies in the data directory yet; one that is to get a new name, under its old one."""
-        if self._lies_loose(name):
-            return True
-        capture = names.parse(name)
-        if capture is None or capture.number == 1:
-            return False
-        if self._loose is None:
-            self._loose = {}
-            with suppress(OSError):
-                for each in os.listdir(self._data):
-                    if found := names.parse(each):
-                        self._loose.setdefault((found.program, found.time, found.suffix), []).append(each)
-        return any(
-            _holds(f"{self._data}/{each}", sha256)
-            for each in self._loose.get((capture.program, capture.time, capture.suffix), [])
-        )
-
-    def _reporter(self, tree: str) -> Callable[[str, Trouble, str], None]:
-        """Finds what could not be walked in a tree, unless it is of a time that is left out."""
-
-        def report(path: str, kind: Trouble, why: str) -> None:
-            place = path.removeprefix(f"{tree}/")
-            when = place.partition("/")[2]
-            if YEAR.fullmatch(when.partition("/")[0]) and when < self._since[: len(when)]:
-                return
-            if kind != "unexpected":
-                self._unseen.add(place)
-            self._find(kind, path, why)
-
-        return report
-
-    def _is_unseen(self, place: str) -> bool:
-        """Whether a place, from the root of a tree, or anything above it could not be looked into."""
-        parts = place.split("/")
-        return any("/".join(parts[:depth]) in self._unseen for depth in range(len(parts) + 1))
 
     def _find(self, kind: FaultKind, file: str, detail: str) -> None:
         self.found.add(kind, file, detail)
 
 
-_NO_FILE = frozenset({errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.ENXIO})
-"""What `reading.open_regular` says of a link, a pipe, a directory and a socket."""
-
-
 def _key(date_of: str) -> Key:
     return tuple(map(int, date_of.split("/")))
-
-
-def _holds(path: str, sha256: str) -> bool:
-    try:
-        fd = reading.open_regular(path)
-    except OSError:
-        return False
-    try:
-        return hash_file(fd) == sha256
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-
-
-def _passing(path: str) -> bool:
-    """Whether it is a copy that organizedata makes right now, or one that vanished meanwhile."""
-    try:
-        return path.endswith(UNFINISHED) and time.time() - os.stat(path).st_mtime < PASSING
-    except FileNotFoundError:
-        return True

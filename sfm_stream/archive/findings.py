@@ -1,87 +1,30 @@
-"""What an audit found, by kinds."""
+"""What a job of the archive found that a person should look at."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from sfm_stream.archive.organize import KEPT_FINDINGS
 from sfm_stream.table import printable
 
-FaultKind = Literal["missing", "changed", "unreadable", "irregular", "unexpected", "manifest", "journal", "empty"]
+KEPT = 1000
+"""So many findings are kept in full; all are counted."""
 
 
-class Fault(msgspec.Struct, frozen=True):
-    """One thing that is not as it should be.
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that a person should look at.
 
     Attributes:
-        kind: ``missing``: listed, recorded or counted before, but not there; ``changed``: other content than listed;
-            ``unreadable``; ``irregular``: a link, or another thing than the file or directory that belongs there;
-            ``unexpected``: there, but not listed; ``manifest``: the manifest itself is at fault, or other than it was;
-            ``journal``: the same of a program's journal; ``empty``: there is nothing to audit.
+        kind: See `outcome.FindingKind` and `audit_outcome.FaultKind` beside this module.
         file: The file or directory.
-        detail: What was found, what should be.
+        detail: What was found, and what was done, should be, or is to do.
     """
 
-    kind: FaultKind
+    kind: str
     file: str
     detail: str
 
 
-class Findings(msgspec.Struct):
-    """What an audit found.
-
-    Attributes:
-        days: Days looked at.
-        files: Files that the manifests list.
-        verified: Files whose content was read and is as listed.
-        bytes: Bytes read.
-        waiting: Listed or recorded files that organizedata has yet to move in.
-        accepted: Days that are not there any more, and were accepted as gone.
-        missing: Faults of each kind, as in `Fault`.
-        changed: The same.
-        unreadable: The same.
-        irregular: The same.
-        unexpected: The same.
-        manifest: The same.
-        journal: The same.
-        empty: The same.
-        findings: The first of the faults.
-    """
-
-    days: int = 0
-    files: int = 0
-    verified: int = 0
-    bytes: int = 0
-    waiting: int = 0
-    accepted: int = 0
-    missing: int = 0
-    changed: int = 0
-    unreadable: int = 0
-    irregular: int = 0
-    unexpected: int = 0
-    manifest: int = 0
-    journal: int = 0
-    empty: int = 0
-    findings: list[Fault] = []
-
-    @property
-    def faults(self) -> int:
-        """How many things are not as they should be."""
-        return (
-            self.missing
-            + self.changed
-            + self.unreadable
-            + self.irregular
-            + self.unexpected
-            + self.manifest
-            + self.journal
-            + self.empty
-        )
-
-    def add(self, kind: FaultKind, file: str, detail: str) -> None:
-        """Counts a fault; the first ones are kept in full."""
-        setattr(self, kind, getattr(self, kind) + 1)
-        if len(self.findings) < KEPT_FINDINGS:
-            self.findings.append(Fault(kind, printable(file), printable(detail)))
+def keep(findings: list[Finding], kind: str, file: str, detail: str) -> None:
+    """Adds one, while there are fewer than `KEPT`."""
+    if len(findings) < KEPT:
+        findings.append(Finding(kind, printable(file), printable(detail)))

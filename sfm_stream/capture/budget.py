@@ -102,7 +102,7 @@ class Meter:
     Attributes:
         path: Where they lie.
         spent: The counters.
-        lost: Why they have to be recounted anew; None where they were read.
+        lost: Why they have to be counted again; None where they were read.
 
     Raises:
         OSError: From `save`.

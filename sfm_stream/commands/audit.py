@@ -15,7 +15,7 @@ from sfm_stream.archive.job import count, keep_outcome, place_options, take_plac
 from sfm_stream.table import duration, json_option, json_text, progress, render, size
 
 if TYPE_CHECKING:
-    from sfm_stream.archive.audit import Findings
+    from sfm_stream.archive.audit_outcome import AuditOutcome
 
 
 _PLACE = re.compile(r"[^/]+(/\d{1,4}(/\d\d(/\d\d)?)?)?", re.ASCII)
@@ -98,14 +98,14 @@ def audit(
         raise FindingsError(f"{count(found.faults, 'thing is', 'things are')} not as they should be")
 
 
-def _report(found: Findings, begun: datetime) -> dict[str, object]:
+def _report(found: AuditOutcome, begun: datetime) -> dict[str, object]:
     import msgspec
 
     seconds = round((clock.now() - begun).total_seconds(), 3)
     return {"time": clock.text(begun), "seconds": seconds} | msgspec.structs.asdict(found)
 
 
-def _print(found: Findings, seconds: float) -> None:
+def _print(found: AuditOutcome, seconds: float) -> None:
     if found.findings:
         click.echo(render(("WHAT", "FILE", "DETAIL"), [(each.kind, each.file, each.detail) for each in found.findings]))
         if more := found.faults - len(found.findings):

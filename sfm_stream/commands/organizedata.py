@@ -13,7 +13,8 @@ from sfm_stream.archive.job import count, keep_outcome, place_options, take_plac
 from sfm_stream.table import duration, json_option, json_text, printable, progress, render, size
 
 if TYPE_CHECKING:
-    from sfm_stream.archive.organize import Organizer, Outcome
+    from sfm_stream.archive.organize import Organizer
+    from sfm_stream.archive.outcome import Outcome
 
 
 @click.command()
@@ -47,7 +48,8 @@ def organizedata(
     as well, and takes up days that SFM laid out. Exit code 3: done, but something needs a look. Killed or run again,
     it goes on where it was.
     """
-    from sfm_stream.archive.organize import KEPT_FINDINGS, Organizer
+    from sfm_stream.archive.findings import KEPT
+    from sfm_stream.archive.organize import Organizer
     from sfm_stream.errors import FindingsError, StorageError
 
     if new_archive and archive_dir is None:
@@ -57,7 +59,7 @@ def organizedata(
 
     def tell(line: str, detail: bool) -> None:
         # What was found comes in a table at the end, but there may be more of it than that shows.
-        if verbose and not as_json and (detail or organizer.outcome.faults > KEPT_FINDINGS):
+        if verbose and not as_json and (detail or organizer.outcome.faults > KEPT):
             click.echo(printable(line))
 
     organizer = Organizer(

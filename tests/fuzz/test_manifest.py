@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfm_stream.archive import manifest, marker
-from sfm_stream.archive.audit import Audit, Findings
+from sfm_stream.archive.audit import Audit
+from sfm_stream.archive.audit_outcome import AuditOutcome
 from sfm_stream.archive.organize import Organizer
 from sfm_stream.errors import StorageError
 
@@ -111,7 +112,7 @@ class Archive:
             return str(error)
         return ""
 
-    def audit(self) -> Findings:
+    def audit(self) -> AuditOutcome:
         audit = Audit(self.data, self.tree, self.state)
         found = audit.run()
         audit.keep()

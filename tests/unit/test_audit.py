@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sfm_stream.archive import manifest
-from sfm_stream.archive.audit import Audit, Findings
+from sfm_stream.archive.audit import Audit
+from sfm_stream.archive.audit_outcome import AuditOutcome
 from sfm_stream.archive.organize import Organizer
 
 NAME = "twitterfilter-storms-2026-11-{day}T20-{minute}-00Z.jsonl.gz"
@@ -39,11 +40,11 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def audit(data: Path, **options: Any) -> Findings:
+def audit(data: Path, **options: Any) -> AuditOutcome:
     return Audit(data, None, data.parent / "state", **options).run()
 
 
-def kinds(found: Findings) -> list[tuple[str, str]]:
+def kinds(found: AuditOutcome) -> list[tuple[str, str]]:
     return [(fault.kind, Path(fault.file).name) for fault in found.findings]
 
 

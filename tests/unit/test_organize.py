@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 
 from sfm_stream import names
 from sfm_stream.archive import manifest, marker
-from sfm_stream.archive.audit import Audit, Findings
+from sfm_stream.archive.audit import Audit
+from sfm_stream.archive.audit_outcome import AuditOutcome
 from sfm_stream.archive.filesystem import Filesystem
-from sfm_stream.archive.organize import Organizer, Outcome
+from sfm_stream.archive.organize import Organizer
+from sfm_stream.archive.outcome import Outcome
 from sfm_stream.archive.tree import lock
 from sfm_stream.errors import LockedError, StorageError
 
@@ -105,7 +107,7 @@ class Host(msgspec.Struct):
     def organize(self, filesystem: Filesystem | None = None, **options: Any) -> Outcome:
         return Organizer(self.data, self.tree, self.state, filesystem=filesystem, **options).run()
 
-    def audit(self) -> Findings:
+    def audit(self) -> AuditOutcome:
         return Audit(self.data, self.tree, self.state).run()
 
     def files(self) -> Iterator[Path]:
