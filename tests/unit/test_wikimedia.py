@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from sfm_stream.sources.wikimedia.feed import WikimediaFeed
 from sfm_stream.sources.wikimedia.selection import Selection
 from sfm_stream.sources.wikimedia.session import Request
 from sfm_stream.sources.wikimedia.settings import WikimediaStream, faults
+from sfm_stream.sources.wikimedia.simulator.events import Wikis
 
 
 def stream(**settings: Any) -> WikimediaStream:
@@ -110,3 +112,11 @@ def test_a_position_that_the_service_has_forgotten_is_seen_by_the_first_event() 
     soon, late = then + timedelta(seconds=30), then + timedelta(hours=1)
     assert feed.covered_since(Position("[]", then), soon) is None
     assert feed.covered_since(Position("[]", then), late) == late
+
+
+def test_what_the_simulator_writes_reads_like_edits() -> None:
+    """A place is named, not shown with all that is known of it."""
+    wikis = Wikis(seed=1, rate=30, start=1_700_000_000)
+    for number in range(200):
+        event = json.loads(wikis.event(number))
+        assert not re.search(r"[(){}]", event["title"] + event["comment"]), event

@@ -69,6 +69,7 @@ class Wikis:
         domain = f"{language.code}.wikipedia.org"
         canary = number % CANARY_EVERY == CANARY_EVERY - 1
         name = dice.choice(FIRST_NAMES)
+        here, there = (dice.choice(PLACES)[1] for _ in range(2))
         body: Json = {
             "$schema": "/mediawiki/recentchange/1.0.0",
             "meta": {
@@ -84,8 +85,8 @@ class Wikis:
             "id": 10_000_000 + number,
             "type": kind,
             "namespace": dice.choice(_NAMESPACES),
-            "title": f"{topic.title()} in {dice.choice(PLACES)}",
-            "comment": dice.choice(language.sentences).format(topic=topic, place=dice.choice(PLACES), name=name),
+            "title": f"{topic.title()} in {here}",
+            "comment": dice.choice(language.sentences).format(topic=topic, place=there, name=name),
             "timestamp": int(self.time(number).timestamp()),
             "user": f"{name}Bot" if bot else name,
             "bot": bot,
