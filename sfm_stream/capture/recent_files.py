@@ -1,13 +1,15 @@
-"""The capture files in which the last lines of a program lie: where it wrote them, or in the date tree."""
+"""The capture files of a program, where it wrote them or in the date tree: the last ones, or all."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from sfm_stream import clock, names, reading
+from sfm_stream.archive import tree
 from sfm_stream.capture import salvage
 
 SKEW = timedelta(minutes=10)
@@ -46,6 +48,23 @@ def _in_tree(begin: datetime, data_dir: Path, state_dir: Path, program: str) -> 
             found += salvage.finished(root / folder, program).items()
         hour += timedelta(hours=1)
     return found
+
+
+def lines(data_dir: Path, state_dir: Path, program: str, report: Callable[[str], None]) -> Iterator[bytes]:
+    """All lines that a program has kept, oldest first; `report` is told what cannot be read."""
+    found: dict[str, Path] = {}
+    for root in dict.fromkeys((data_dir, _archive(data_dir, state_dir))):
+        for day in tree.days_of(str(root), program, lambda path, _kind, why: report(f"{path}: {why}")):
+            try:
+                found |= {Path(file).name: root / day / file for file in tree.day_files(f"{root}/{day}")}
+            except OSError as error:
+                report(f"{root / day}: cannot be listed: {error.strerror}")
+    found |= salvage.finished(data_dir, program)
+    for _, path in sorted(found.items()):
+        try:
+            yield from salvage.lines(path)
+        except OSError as error:
+            report(f"{path}: cannot be read: {error.strerror}")
 
 
 def _archive(data_dir: Path, state_dir: Path) -> Path:

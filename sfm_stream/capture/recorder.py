@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -172,7 +173,8 @@ class Recorder:
             if self._save:
                 before = self._prepare_files(before)
             state_dir = self._state_dir if self._save else None
-            context = Context(state_dir, self._journal, before, self._on_death)
+            kept = partial(recent_files.lines, self._data_dir, self._state_dir, self._stream.program)
+            context = Context(state_dir, self._journal, before, self._on_death, kept)
             feed = self._feed = self._source.feed(self._stream, credential, context)
             position = self._resume(feed)
             connection = Connection(

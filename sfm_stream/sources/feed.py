@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -233,9 +233,12 @@ class Context(NamedTuple):
         journal: Told of what happens.
         last_run: What the last run of the program left.
         fail: Called with what no retry cures, from a thread of the feed's own.
+        kept: Gives all lines that the program has kept, oldest first, for a feed that has lost what it knew of them; it
+            gets a function that is told of each file or directory that cannot be read.
     """
 
     state_dir: Path | None
     journal: Record
     last_run: LastRun
     fail: Callable[[BaseException], None]
+    kept: Callable[[Callable[[str], None]], Iterator[bytes]] = lambda _report: iter(())

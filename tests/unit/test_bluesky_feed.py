@@ -17,10 +17,11 @@ from websockets.sync.server import ServerConnection, serve
 from sfm_stream.errors import ConfigError
 from sfm_stream.sources.bluesky.events import TIME_CURSOR, microseconds
 from sfm_stream.sources.bluesky.feed import ATTEMPTS, MARGIN, OVERLAP, BlueskyFeed
+from sfm_stream.sources.bluesky.held_posts import HeldPosts
 from sfm_stream.sources.bluesky.settings import BlueskyStream
 from sfm_stream.sources.feed import Context, Dropped, Handlers, Position, Refused, Replay
 from sfm_stream.sources.lines import Disposition, LineKind
-from tests.support.bluesky_events import DID, OTHER, commit, line, post
+from tests.support.bluesky_events import DID, OTHER, POSTS, commit, line, post
 
 HERE, THERE = "wss://one.example", "wss://two.example"
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -213,3 +214,49 @@ def test_everything_is_everything_but_identities() -> None:
     deactivated = line(2, "account", {"active": False, "status": "deactivated"})
     assert fates(of, post("calm"), commit(operation="delete"), deactivated) == [Disposition.KEEP] * 3
     assert fates(of, identity, commit({}, collection="app.bsky.feed.like")) == [Disposition.UNMATCHED] * 2
+
+
+@pytest.mark.parametrize("how", ["missing", "damaged", "incomplete", "of a stream that kept everything"])
+def test_a_lost_index_of_held_posts_is_made_again_from_the_files(tmp_path: Any, how: str) -> None:
+    """No connection is made before it knows again which deletions concern the stream."""
+    path = tmp_path / "held" / "bluesky-test.sqlite"
+    if how == "damaged":
+        path.parent.mkdir()
+        path.write_bytes(b"no database" * 1000)
+    elif how == "incomplete":
+        HeldPosts(path).add(OTHER, f"{POSTS}/3kother")
+    elif how == "of a stream that kept everything":
+        HeldPosts(path).set_complete(complete=True)
+        feed(tmp_path, track=(), everything=True)
+    go_on = threading.Event()
+
+    def kept(_report: Any) -> Any:
+        go_on.wait(10)
+        yield from (post("storm"), b"no event", commit(operation="delete", did=OTHER))
+
+    stream = BlueskyStream(name="test", track=("storm",), hosts=(HERE, THERE))
+    of = BlueskyFeed(stream, Context(tmp_path, None, None, pytest.fail, kept))  # type: ignore[arg-type]
+    assert of.until_allowed(0.0).seconds > 0
+    go_on.set()
+    while of.until_allowed(0.0).seconds:
+        pass
+    assert fates(of, commit(operation="delete"), commit(operation="delete", did=OTHER)) == [
+        Disposition.KEEP,
+        Disposition.UNMATCHED,
+    ]
+    assert HeldPosts(path).is_complete
+
+
+def test_a_file_that_cannot_be_read_again_is_named(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The stream goes on with what could be read."""
+
+    def kept(report: Any) -> Any:
+        report("/data/gone.jsonl.gz: cannot be read: Input/output error")
+        yield post("storm")
+
+    stream = BlueskyStream(name="test", track=("storm",), hosts=(HERE, THERE))
+    of = BlueskyFeed(stream, Context(tmp_path, None, None, pytest.fail, kept))  # type: ignore[arg-type]
+    while of.until_allowed(0.0).seconds:
+        pass
+    assert fates(of, commit(operation="delete")) == [Disposition.KEEP]
+    assert "/data/gone.jsonl.gz: cannot be read: Input/output error; deletions" in caplog.text

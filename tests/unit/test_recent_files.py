@@ -61,3 +61,18 @@ def test_an_archive_elsewhere_is_looked_into_where_the_last_report_says_it_is(ho
     assert host.since(10) == [moved]
     (host.state / "organize.json").write_bytes(b"\0" * 40)
     assert host.since(10) == []
+
+
+def test_all_lines_are_read_in_order_and_what_cannot_be_is_named(host: Host) -> None:
+    """From the date tree, the archive and the data directory; a damaged file costs itself."""
+    for root, hours, in_tree in ((host.archive, 900, True), (host.data, 30, True), (host.data, 2, False)):
+        host.file(root, hours, in_tree=in_tree).write_bytes(gzip.compress(b'{"hours":%d}\n' % hours))
+    (host.state / "organize.json").write_text(json.dumps({"archive_dir": str(host.archive)}))
+    host.file(host.data, 10, in_tree=True).unlink()
+    broken = host.file(host.data, 5, in_tree=False)
+    broken.unlink()
+    broken.symlink_to(host.data / "nowhere")
+    said: list[str] = []
+    lines = [json.loads(line)["hours"] for line in recent_files.lines(host.data, host.state, PROGRAM, said.append)]
+    assert lines == [900, 30, 2]
+    assert [each.partition(": ")[0] for each in said] == [str(broken)]

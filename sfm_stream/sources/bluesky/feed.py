@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -32,6 +33,8 @@ MARGIN = timedelta(seconds=1)
 has moved the cursor up: account events of the whole network come with every stream, and the network never pauses."""
 HELD = 5.0
 """Seconds that a connection must have stood for the next to follow without a wait, where the host asks for that."""
+REBUILD_GLANCE = 0.5
+"""Seconds between two looks at whether the index of held posts is complete."""
 ATTEMPTS = 3
 """Failures in a row after which the next host is tried."""
 
@@ -50,6 +53,12 @@ class BlueskyFeed(HostMatchedFeed):
         self._held: HeldPosts | NoHeldPosts = NoHeldPosts()
         if context.state_dir is not None:
             self._held = HeldPosts(context.state_dir / "held" / f"{stream.program}.sqlite")
+        self._rebuild: threading.Thread | None = None
+        if stream.everything:
+            self._held.set_complete(complete=False)  # all deletions are kept, and no post is entered
+        elif not self._held.is_complete:
+            self._rebuild = threading.Thread(target=self._rebuild_index, name="held posts", daemon=True)
+            self._rebuild.start()
         self._backoff = ReconnectBackoff()
         self._host = 0
         self._session: _Session | None = None
@@ -59,6 +68,18 @@ class BlueskyFeed(HostMatchedFeed):
     def note(self) -> str:
         """The host."""
         return self._session.request.host if self._session is not None else ""
+
+    def until_allowed(self, now: float) -> Retry:  # noqa: ARG002 - no limit of connects is documented
+        """At once, unless the index is being made again: without it, deletions would pass by unrecognized.
+
+        Waiting loses nothing while it takes less than the hosts' window: they replay what was sent meanwhile.
+        """
+        if self._rebuild is not None:
+            self._rebuild.join(REBUILD_GLANCE)
+            if self._rebuild.is_alive():
+                return Retry(REBUILD_GLANCE, "reading the files of this stream again, to know deletions of its posts")
+            self._rebuild = None
+        return Retry(0.0, "")
 
     def session(self, handlers: Handlers, outage: Outage | None, position: Position | None) -> _Session:  # noqa: ARG002
         """The next connection, to the host whose turn it is."""
@@ -117,6 +138,18 @@ class BlueskyFeed(HostMatchedFeed):
         event = read(line)
         if event is not None and classified(event).kind is LineKind.POST:
             self._held.add(event.did, f"{event.collection}/{event.rkey}")
+
+    def _rebuild_index(self) -> None:
+        """Enters all posts that the program has kept; in a thread of its own."""
+        unreadable: list[str] = []
+        try:
+            for line in self._context.kept(unreadable.append):
+                self.restore(line)
+            self._held.set_complete(complete=True)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the main thread raises it
+            self._context.fail(error)
+        for each in unreadable:
+            log.error("%s; deletions of posts in it are not recognized", each)
 
     def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
         """At once where the host restarts; otherwise with backoff, and to the next host after some failures."""

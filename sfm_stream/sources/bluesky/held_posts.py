@@ -1,9 +1,9 @@
 """The posts that a filter has kept, so that their deletions are kept too.
 
 A deletion names a post and nothing of what it said: whether it concerns a filter can only be told by what that filter
-holds. The index lies in ``held/<program>.sqlite`` below the state directory; it survives a kill of the program, and
-after a power cut the last segment is read into it again. One that is damaged is begun anew, since no stream should
-wait for it: deletions of posts that were kept before are not recognised from then on, and the log says so.
+holds. The index lies in ``held/<program>.sqlite`` below the state directory. It survives a kill of the program; what a
+power cut takes of it, the lines since the stream's position bring back. An index that is missing, damaged or incomplete
+is made again from all that the program has kept: see `HeldPosts.is_complete`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from sfm_stream.errors import StorageError
 
 log = logging.getLogger(__name__)
 _ANY = "SELECT 1 FROM held WHERE account = ? AND (record = ? OR ?) LIMIT 1"
+_BATCH = 10_000
+"""Posts that wait in memory, at most, while an index is made again."""
 
 
 class HeldPosts:
@@ -36,10 +38,28 @@ class HeldPosts:
         except (OSError, sqlite3.Error) as error:
             raise self._error(error) from error
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has every post that was kept: False from its creation until it was made from the files."""
+        with self._lock:
+            return bool(self._database.execute("PRAGMA user_version").fetchone()[0])
+
+    def set_complete(self, *, complete: bool) -> None:
+        """Records whether it has every post that was kept."""
+        self.commit()
+        with self._lock:
+            try:
+                self._database.execute(f"PRAGMA user_version = {int(complete)}")
+            except sqlite3.Error as error:
+                raise self._error(error) from error
+
     def add(self, account: str, record: str) -> None:
         """A post by `account` was kept; `record` is ``<collection>/<rkey>``."""
         with self._lock:
             self._pending[account, record] = None
+            many = len(self._pending) >= _BATCH
+        if many:
+            self.commit()
 
     def commit(self) -> None:
         """Gives what was added to the system, where a kill cannot reach it."""
@@ -70,7 +90,7 @@ class HeldPosts:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            log.error("%s: is damaged, and begun anew: deletions of posts kept so far are not recognised", self._path)
+            log.error("%s: is damaged (%s): it is made again from the files of this stream", self._path, error)
             for end in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + end).unlink(missing_ok=True)
             return self._prepared()
@@ -92,6 +112,11 @@ class HeldPosts:
 
 class NoHeldPosts:
     """For a stream that keeps nothing."""
+
+    is_complete = True
+
+    def set_complete(self, *, complete: bool) -> None:
+        """Has nothing to record."""
 
     def add(self, account: str, record: str) -> None:
         """Forgets it."""
