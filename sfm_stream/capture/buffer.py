@@ -7,6 +7,7 @@ what arrives is dropped and counted, and the writer journals how much.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +18,10 @@ from sfm_stream.capture.segment import Line
 
 LIMIT = 64 << 20
 """Bytes held at most: more than a minute at X's cap of 250 posts a second."""
+CROWDED = 4 << 20
+"""Bytes with which the reader waits for a writer that is at work; the system holds back what comes meanwhile."""
+STALLED = 0.5
+"""Seconds after which a writer that takes nothing is taken to wait for the disk."""
 
 
 class Overflow(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +49,7 @@ class Buffer:
         self._lines: deque[Line] = deque()
         self._size = 0
         self._dropped: Overflow | None = None
+        self._taken = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -67,16 +73,25 @@ class Buffer:
         """Whether a line can be put that is not to be dropped."""
         return not self._lines or self._size + len(raw) <= self._limit
 
+    @property
+    def crowded(self) -> bool:
+        """Whether a writer that has the disk's attention, and only lacks time, should catch up first.
+
+        A reader that goes on would not make it faster, and fill the memory. Where the disk is slow it must go on.
+        """
+        return self._size > CROWDED and time.monotonic() - self._taken < STALLED
+
     def put(self, line: Line) -> None:
         """Adds a line, or drops it where it does not fit."""
         with self._lock:
-            if self._size + len(line.raw) > self._limit and self._lines:
+            size, first = self._size + len(line.raw), not self._lines
+            if size > self._limit and not first:
                 self._drop(line)
                 return
-            first = not self._lines
             self._lines.append(line)
-            self._size += len(line.raw)
-            self.high_water = max(self.high_water, self._size)
+            self._size = size
+            if size > self.high_water:
+                self.high_water = size
         if first:
             self._wake()
 
@@ -90,6 +105,8 @@ class Buffer:
                 size += len(line.raw)
                 taken.append(line)
             self._size -= size
+        if taken:
+            self._taken = time.monotonic()
         return taken
 
     def overflow(self) -> Overflow | None:

@@ -49,8 +49,10 @@ from sfm_stream.sources.registry import source
 from sfm_stream.supervised import STARTED, Supervision
 from sfm_stream.table import printable
 
-BATCH = 1 << 20
-"""Bytes to compress and write at a time."""
+BATCH = 1 << 18
+"""Bytes to compress and write at a time: what a processor has in its cache is compressed faster."""
+YIELD = 0.005
+"""Seconds in which a writer that lags behind catches up."""
 GATHER = 0.05
 """Seconds to let lines gather before they are written: many at once cost less."""
 OVERLAP = timedelta(seconds=60)
@@ -360,6 +362,8 @@ class Recorder:
         position = Position(classified.position, classified.time) if classified.position else None
         while position is not None and not (self._discarding or self._buffer.has_room(line)):
             time.sleep(GATHER)  # where the service gives up, it sends this again to the next connection
+        while self._buffer.crowded and not self._discarding:
+            time.sleep(YIELD)
         if self._discarding:
             self._left_behind = True
             self._discarded += position is None

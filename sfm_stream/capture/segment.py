@@ -99,7 +99,9 @@ class Segment:
         self.posts += len(lines)
         self._since = self._since or lines[0].time
         self.unflushed = self.unsynced = True
-        self._take(self._compressor.compress(b"\n".join([*(line.raw for line in lines), b""])))
+        text = [line.raw for line in lines]
+        text.append(b"")  # so that the last one ends, too
+        self._take(self._compressor.compress(b"\n".join(text)))
         if self.size - self._flushed >= MOST:
             self.flush()
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfm_stream.capture.buffer import Buffer
+from sfm_stream.capture.buffer import CROWDED, STALLED, Buffer
 from sfm_stream.capture.segment import Line
 
 
-def line(text: bytes, time: float = 0.0) -> Line:
-    return Line(text, time, "1")
+def line(text: bytes, arrived: float = 0.0) -> Line:
+    return Line(text, arrived, "1")
 
 
 @given(st.lists(st.one_of(st.binary(min_size=1, max_size=30), st.integers(1, 60)), max_size=60), st.integers(1, 80))
@@ -121,3 +123,20 @@ def test_the_oldest_line_tells_since_when_posts_are_not_written() -> None:
     assert buffer.oldest == 6
     buffer.take(1)
     assert buffer.oldest is None
+
+
+def test_a_reader_waits_for_a_writer_that_is_at_work_and_not_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lags for want of time is not made faster by more that waits; a slow disk must not stall the reader."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    buffer = Buffer(lambda: None)
+    while buffer.size <= CROWDED:
+        buffer.put(line(b"x" * 100_000))
+    assert not buffer.crowded, "nobody has taken anything yet"
+    buffer.take(1)
+    buffer.put(line(b"x" * 100_000))
+    assert buffer.crowded
+    now[0] += STALLED
+    assert not buffer.crowded
+    buffer.take(CROWDED)
+    assert not buffer.crowded

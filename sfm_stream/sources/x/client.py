@@ -169,36 +169,37 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         if not self._finishing:
             raise Dropped(End.SILENT if self._given_up else End.CLOSED)
 
-    def _hand_on(self, lines: Iterator[bytes]) -> None:
+    def _hand_on(self, batches: Iterator[list[bytes]]) -> None:
         """Gives each line that is not empty to `on_line`; whatever its content type, a web page is no stream."""
-        for line in lines:
-            if line:
-                if line.lstrip().startswith(b"<"):
+        checked = False
+        for lines in batches:
+            for line in lines:
+                content = line.removesuffix(b"\r")
+                if not content:
+                    continue
+                if not checked and content.lstrip().startswith(b"<"):
                     raise Dropped(End.UNUSABLE, "a web page in place of the stream")
-                self._on_line(line)
-                break
-        for line in lines:
-            if line:
-                self._on_line(line)
+                checked = True
+                self._on_line(content)
 
-    def _lines(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Complete lines without their ends; an empty one is a keep-alive."""
+    def _lines(self, chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
+        """The complete lines that came together, without their line feeds; an empty one is a keep-alive."""
         tail: list[bytes] = []
         size = 0
         try:
             for chunk in chunks:
                 self.last_byte = time.time()
-                head, newline, rest = chunk.rpartition(b"\n")
-                if not newline:
-                    tail.append(chunk)
-                    size += len(chunk)
+                first, *lines = chunk.split(b"\n")
+                tail.append(first)
+                if not lines:
+                    size += len(first)
                     if size > LINE_LIMIT:
                         raise Dropped(End.UNUSABLE, f"a line of more than {LINE_LIMIT >> 20} MiB")
                     continue
                 self._last_line = time.monotonic()
-                lines = b"".join([*tail, head]).split(b"\n")
-                tail, size = [rest], len(rest)
-                for line in lines:
-                    yield line.removesuffix(b"\r")
+                lines.insert(0, b"".join(tail))
+                tail = [lines.pop()]
+                size = len(tail[0])
+                yield lines
         finally:
             self.torn_bytes = size

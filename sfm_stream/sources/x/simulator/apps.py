@@ -8,6 +8,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -21,8 +22,6 @@ from sfm_stream.sources.x.simulator.wire import encode_rules
 
 HISTORY = 500
 """Ended connections that an app remembers."""
-
-_REMEMBERED = 10_000
 
 
 class AppLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +101,7 @@ class App:
         self.history: deque[Link] = deque(maxlen=HISTORY)
         self.usage: Counter[str] = Counter()
         self._effective: list[tuple[str, str, PostPredicate]] = []
-        self._matched: dict[Draft, bytes | None] = {}
+        self._matched: WeakKeyDictionary[Draft, bytes | None] = WeakKeyDictionary()  # a draft is a dozen kilobytes
         self._windows: dict[str, tuple[float, int]] = {}
         self._ids = Ids()
 
@@ -153,8 +152,6 @@ class App:
             return self._matched[draft]
         except KeyError:
             pass
-        if len(self._matched) > _REMEMBERED:
-            self._matched.clear()
         found = [(rule_id, tag) for rule_id, tag, test in self._effective if test(draft.post)]
         matched = self._matched[draft] = encode_rules(found) if found else None
         return matched

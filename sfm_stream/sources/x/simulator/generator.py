@@ -34,7 +34,7 @@ class Draft:
         formats: Its bytes as a connection asked for them; filled and read by `sfm_stream.sources.x.simulator.wire`.
     """
 
-    __slots__ = ("envelope", "formats", "post")
+    __slots__ = ("__weakref__", "envelope", "formats", "post")
 
     def __init__(self, envelope: Json) -> None:
         self.envelope = envelope
