@@ -128,7 +128,9 @@ class HostMatchedInventory:
 def _filter(settings: type[StreamSettings], keys: Sequence[str]) -> type[Any]:
     """The type of an entry of ``sfm_filters``: what every filter may say, and `keys` as they are declared."""
     hints, known = get_type_hints(settings, include_extras=True), {f.name: f for f in msgspec.structs.fields(settings)}
-    own = [(key, hints[key], known[key].default) for key in keys]
+    own: list[Any] = [
+        (key, hints[key]) if known[key].required else (key, hints[key], known[key].default) for key in keys
+    ]
     return msgspec.defstruct(
         "Filter",
         [("source", hints["source"]), *own, ("budget", Limits, Limits())],
