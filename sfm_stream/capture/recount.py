@@ -30,19 +30,21 @@ class Recount(msgspec.Struct, frozen=True):
 
 
 def recount(state_dir: Path, program: str, credential: str, now: datetime) -> Recount:
-    """Counts the posts of all programs of this host while they used a credential.
+    """Counts the posts of all programs of this host while they used a credential; without one, of the program alone.
 
     An entry that cannot be read may have been that of any file: it counts as the largest of this month's.
 
     Args:
         state_dir: The state directory.
         program: The program that asks; where its history does not say which credential it used, it used this one.
-        credential: The credential's name.
+        credential: The credential's name; "" for a source that needs none.
         now: The time (UTC).
     """
     days: Counter[str] = Counter()
     unknown, connected = "", False
-    for each in dict.fromkeys((program, *programs(state_dir / "journal"))):
+    # Where there is no credential to share, every program consumes for itself.
+    sharing = programs(state_dir / "journal") if credential else []
+    for each in dict.fromkeys((program, *sharing)):
         try:
             tally = _Tally(_Used(state_dir, each, credential, assume=each == program), now)
             tally.take(journal.read(journal.journal_path(state_dir, each)))

@@ -75,6 +75,15 @@ def test_only_what_the_credential_was_used_for_counts(host: Host) -> None:
     assert host.recount().days == {"2026-11-24": 120}
 
 
+def test_a_program_without_a_credential_consumes_for_itself_alone(host: Host) -> None:
+    """A filter that comes to a host where others capture without one, too, begins with nothing."""
+    host.settings(-5, "", VOTES)
+    host.happened(-4, "connect", VOTES)
+    host.rotated(-3, 10, VOTES)
+    assert recount(host.state_dir, STORMS, "", NOON) == Recount({}, "", False)
+    assert recount(host.state_dir, VOTES, "", NOON) == Recount({"2026-11-24": 10}, "", True)
+
+
 def test_an_entry_that_cannot_be_read_counts_as_the_largest_file_of_the_month(host: Host) -> None:
     """It may have been that of any; those of earlier months change nothing."""
     path = journal_path(host.state_dir, STORMS)
