@@ -1,7 +1,7 @@
 """Every way a command can fail, and the exit code of each.
 
 This is the one place where exit codes are given. `STOP_CODES` are the ones that a
-restart cannot cure: the program files tell them to supervisor as `exitcodes`, so
+restart cannot fix: the program files tell them to supervisor as `exitcodes`, so
 that `autorestart=unexpected` leaves such a program stopped, with its reason in its
 log, in place of starting it for ever.
 
@@ -43,7 +43,7 @@ class FindingsError(SfmError):
 
 
 class ConfigError(SfmError):
-    """Settings that cannot be used; the message names the file, the key, the value and the cure."""
+    """Settings that cannot be used; the message names the file, the key, the value and the fix."""
 
     exit_code = 64
 

@@ -19,7 +19,7 @@ _MOST_LINKS = 40
 
 
 def require_directory(path: Path) -> None:
-    """Sees that a directory is there that no command makes.
+    """Checks that a directory exists which no command creates.
 
     Raises:
         StorageError: It is not; the message says how it comes to be.
@@ -98,17 +98,15 @@ def reach(path: Path) -> os.stat_result:
         raise NotADirectoryError(f"{path} is no directory")
     for step, status in steps:
         if step == last:
-            continue  # what lies in it is its owner's affair
+            continue  # what lies in it is up to its owner
         if status.st_uid not in (0, end.st_uid):
             why = f"belongs to {name_of(status.st_uid)}"
         elif stat.S_ISDIR(status.st_mode) and status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
             why = f"can be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
         else:
             continue
-        cure = (
-            f"sudo -u {name_of(end.st_uid)} sfm-stream ..." if end.st_uid else f"chown root {step}; chmod go-w {step}"
-        )
-        raise UsageError(f"{path}: root goes no way that another user can change, and {step} {why}; cure: {cure}")
+        fix = f"sudo -u {name_of(end.st_uid)} sfm-stream ..." if end.st_uid else f"chown root {step}; chmod go-w {step}"
+        raise UsageError(f"{path}: root goes no way that another user can change, and {step} {why}; fix: {fix}")
     return end
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _AS_IT_STANDS = "\b"
-"""Click breaks the lines of a paragraph anew, unless it begins with this."""
+"""Click re-wraps a paragraph, unless it begins with this."""
 
 
 def examples(*commands: str) -> str:

@@ -114,7 +114,7 @@ class Audit:
         return total
 
     def run(self) -> AuditOutcome:
-        """Looks at it all."""
+        """Checks everything."""
         self._read_baseline()
         self._look_at_marker()
         roots = {tree: self._look_at_root(tree) for tree in self._trees}

@@ -1,4 +1,4 @@
-"""Sees that an archive directory is the one of before: the place of a disk that is not mounted is no archive."""
+"""Checks that an archive directory is the one used before: the mount point of an unmounted disk is no archive."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def take_places(data_dir: Path, archive_dir: Path | None, state_dir: Path | None) -> Path | None:
-    """Sees that the directories are there, and goes on as their owner where root started the job.
+    """Checks that the directories exist, and continues as their owner where root started the job.
 
     Returns:
         The state directory; None where there is none: the host's own is no record of somebody else's data.

@@ -50,7 +50,7 @@ class Listings:
         self._access = DayAccess(tree)
 
     def can_use(self, day: str, hours: set[str]) -> bool:
-        """Whether files can be sorted into a day; where not, the reason is told once."""
+        """Whether files can be sorted into a day; where not, the reason is reported once."""
         found = self._access.obstacle(day, hours)
         if found:
             self._reporter.blocked(found[0], f"{found[1]}; files that belong there stay where they are")
@@ -142,7 +142,7 @@ class Listings:
         return entries
 
     def _can_be_listed(self, day: str, file: str) -> bool:
-        """Whether a file of a day belongs in its manifest; with `adopt`, those that do not are told."""
+        """Whether a file of a day belongs in its manifest; with `adopt`, those that do not are reported."""
         capture = names.parse(file[3:])
         if capture and (capture.suffix not in names.SUFFIXES or str(capture.folder) == f"{day}/{file[:2]}"):
             return True

@@ -41,7 +41,7 @@ class Vetted(msgspec.Struct, frozen=True):
 
 
 def batches(data: str, reporter: Reporter | None) -> Iterator[list[Loose]]:
-    """The capture files that lie loose in a data directory, batch by batch; `reporter` is told of what is none."""
+    """The capture files that lie loose in a data directory, batch by batch; `reporter` gets what is none."""
     batch: list[Loose] = []
     size = 0
     with os.scandir(data) as entries:

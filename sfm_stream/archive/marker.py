@@ -50,7 +50,7 @@ class ArchiveMarker(msgspec.Struct, frozen=True):
 
     @property
     def fault(self) -> str:
-        """What is wrong with it, in words; empty where nothing is."""
+        """What is wrong with it; empty where nothing is."""
         if self.state == "unmarked":
             return f"this is not the archive that files were sorted into: its {NAME} is not there. Is its disk mounted?"
         if self.state == "strange":
@@ -61,7 +61,7 @@ class ArchiveMarker(msgspec.Struct, frozen=True):
 
 
 def look(archive: Path, state_dir: Path) -> ArchiveMarker:
-    """Reads both witnesses.
+    """Reads the marker and the record.
 
     Raises:
         OSError: The marker cannot be read, or is no regular file.

@@ -36,8 +36,8 @@ class Writers:
         self._open: set[tuple[int, int]] = set()
         self._looked = -RECENT
         self._saw_all = True
-        # The kernel sends SIGIO to a lease's holder when somebody opens the file meanwhile; unheeded, that would kill.
-        with suppress(ValueError):  # not in the main thread: then the caller has seen to it
+        # The kernel sends SIGIO to a lease's holder when somebody opens the file meanwhile; unhandled, it kills us.
+        with suppress(ValueError):  # not in the main thread: then the caller has handled it
             signal.signal(signal.SIGIO, signal.SIG_IGN)
 
     def writes(self, fd: int) -> bool:

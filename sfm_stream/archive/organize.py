@@ -99,7 +99,7 @@ class Organizer:
         return files
 
     def run(self) -> Outcome:
-        """Does it all.
+        """Does everything.
 
         Raises:
             LockedError: Another run is at work on one of the directories.

@@ -49,7 +49,7 @@ class _Line(msgspec.Struct):
 
 
 def recorded_files(state_dir: Path, program: str, damaged: Callable[[], None] = lambda: None) -> Iterator[RecordedFile]:
-    """All files that the program recorded as finished, in the order it did; `damaged` is told of each unreadable line.
+    """All files that the program recorded as finished, in the order it did; `damaged` gets each unreadable line.
 
     One line at a time: a journal of years does not fill the memory.
 
@@ -76,7 +76,7 @@ Files = dict[str, list[RecordedFile]]
 
 
 def look_up(state_dir: Path, program: str, files: Collection[str]) -> dict[str, RecordedFile]:
-    """What the program recorded of these `files` (names without a directory); the last word where it has several."""
+    """What the program recorded of these `files` (names without a directory); the latest where it has several."""
     return {each.file: each for each in recorded_files(state_dir, program) if each.file in files}
 
 

@@ -2,8 +2,8 @@
 
 A gzip carries one sum, at its end, and a segment that a crash leaves has no end. So each flush has an entry in a small
 file beside the segment: how far the segment reaches with it, the CRC of its bytes, and when the first of its lines
-arrived. The entry is written before the bytes: a segment never holds what nothing vouches for. When the segment is
-finished its gzip vouches for itself, and the check goes.
+arrived. The entry is written before the bytes: a segment never holds what nothing confirms. When the segment is
+finished the gzip's own checksum confirms it, and the check is removed.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ class Check:
         self._descriptor = create_anew(self._path)
 
     def add(self, end: int, since: float, data: bytes) -> None:
-        """Vouches for `data`, the bytes up to `end`, which are about to be written."""
+        """Records a checksum of `data`, the bytes up to `end`, which are about to be written."""
         entry = _ENTRY.pack(end, since, zlib.crc32(data))
         write_all(self._descriptor, entry + _SUM.pack(zlib.crc32(entry)))
 
     def sync(self) -> None:
-        """Puts it on the disk."""
+        """Makes it durable."""
         os.fdatasync(self._descriptor)
 
     def close(self) -> None:
-        """Lets go of it."""
+        """Closes it."""
         os.close(self._descriptor)
 
     def remove(self) -> None:
-        """Is not needed any more."""
+        """Removes it: it is not needed any more."""
         self.close()
         self._path.unlink(missing_ok=True)
 

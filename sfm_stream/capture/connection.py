@@ -1,7 +1,7 @@
 """The thread that keeps a stream connected, and goes on after each end.
 
 Lines go to `receive` as they arrive. Every connect, every end and every gap between them is journaled. What the
-source has to say to all this, its `Feed` says. What a retry cannot cure ends the thread and stands in `failure`.
+source has to say to all this, its `Feed` says. What no retry can fix ends the thread and stands in `failure`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Connection(threading.Thread):
     # The thread's own.
 
     def run(self) -> None:
-        """Connects, receives, waits; until `stop`, or a failure that no retry cures."""
+        """Connects, receives, waits; until `stop`, or a failure that no retry can fix."""
         try:
             while not self._stopping:
                 if self._hold is not None:

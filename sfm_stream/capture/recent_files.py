@@ -51,7 +51,7 @@ def _in_tree(begin: datetime, data_dir: Path, state_dir: Path, program: str) -> 
 
 
 def lines(data_dir: Path, state_dir: Path, program: str, report: Callable[[str], None]) -> Iterator[bytes]:
-    """All lines that a program has kept, oldest first; `report` is told what cannot be read."""
+    """All lines that a program has kept, oldest first; `report` gets a line for each."""
     found: dict[str, Path] = {}
     for root in dict.fromkeys((data_dir, _archive(data_dir, state_dir))):
         for day in tree.days_of(str(root), program, lambda path, _kind, why: report(f"{path}: {why}")):

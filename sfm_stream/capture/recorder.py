@@ -83,7 +83,7 @@ def run(
         verbose: Log more.
 
     Raises:
-        SfmError: What no retry cures; the message is for a person.
+        SfmError: What no retry can fix; the message is for a person.
     """
     logging.Formatter.converter = time.gmtime
     handler = logging.StreamHandler()
@@ -164,7 +164,7 @@ class Recorder:
         """Captures until a signal asks it to stop.
 
         Raises:
-            SfmError: What no retry cures. It is in the journal, and the segment is finished where that was possible.
+            SfmError: What no retry can fix. It is in the journal, and the segment is finished where that was possible.
         """
         before = self._take_name() if self._save else last_run.LastRun()
         connection: Connection | None = None
@@ -471,7 +471,7 @@ class Recorder:
             live.unmatched_today += new
 
     def _on_death(self, error: BaseException) -> None:
-        """A thread of the feed's died of what no retry cures."""
+        """A thread of the feed's died of what no retry can fix."""
         self._failure = error if isinstance(error, SfmError) else SfmError(f"a fault of the program: {error!r}")
         self._signals.wake()
 

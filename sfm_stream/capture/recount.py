@@ -96,7 +96,7 @@ class _Tally:
             if isinstance(entry, entries.ConnectEntry):
                 self.connected = True
             elif isinstance(entry, entries.JournalEntry) and entry.lost and entry.time >= self._month:
-                self.unknown = f"the journal was begun anew on {clock.text(entry.time)}: {entry.lost}"
+                self.unknown = f"the journal was started over on {clock.text(entry.time)}: {entry.lost}"
             self._count(entry)
         damaged = found.skipped - earlier
         if damaged and not self._largest and self._used.at(self._now):

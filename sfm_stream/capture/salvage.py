@@ -1,6 +1,6 @@
 """Makes proper capture files of the segments that a crash has left behind.
 
-Every complete line that is certain to be what was written is kept: what the segment's `check` vouches for, or all of a
+Every complete line that is certain to be what was written is kept: what the segment's `check` confirms, or all of a
 file whose own sum holds. What a crash cut short is dropped and counted. Where bytes are other than were written, the
 whole segment is kept aside besides, under a name that no capture file has: what lies beyond the damage may have been
 altered, and a person decides.
@@ -49,7 +49,7 @@ class Salvaged(msgspec.Struct, frozen=True, kw_only=True):
         last_id: Id of the last post.
         sha256: Of the capture file.
         lost_after: When the segment was last written: what arrived later is not in it.
-        unchecked: Posts kept that nothing vouches for.
+        unchecked: Posts kept that nothing confirms.
         aside: The file with all of the damaged segment; None where none was damaged.
         aside_lines: Lines that can be read in it beyond those kept; any of them may have been altered.
         aside_since: When the first of them arrived, where that is known.
@@ -173,7 +173,7 @@ class _Certain(NamedTuple):
         size: Its bytes from the beginning that are.
         rest: What the others are.
         since: When the first line that is not among them arrived, in seconds since 1970; 0 where that is not known.
-        trusted: Whether nothing vouches for them.
+        trusted: Whether nothing confirms them.
     """
 
     size: int
@@ -198,7 +198,7 @@ def _certain(path: Path) -> _Certain:
 
 
 def _checked(file: BinaryIO, written: int, flushes: Iterable[check.Flush]) -> _Certain:
-    """What the check of a segment vouches for, of which all beyond `written` bytes is zeros."""
+    """What the check of a segment confirms, of which all beyond `written` bytes is zeros."""
     size, end = os.fstat(file.fileno()).st_size, 0
     for flush in flushes:
         if flush.end > size or zlib.crc32(file.read(flush.end - end)) != flush.crc:

@@ -119,7 +119,7 @@ class Segment:
         self.unsynced = False
 
     def missing(self) -> str | None:
-        """What has been done to the file by somebody else, in words; None while it is as this has left it.
+        """What has been done to the file by somebody else; None while it is as this has left it.
 
         Raises:
             OSError: The directory cannot be looked into.
@@ -183,7 +183,7 @@ class Segment:
             self.size += len(data)
 
     def _give(self, end: Callable[[], bytes]) -> None:
-        """Ends a block, or the whole, and writes all that waits: first what vouches for it."""
+        """Ends a block, or the whole, and writes all that waits: its checksum first."""
         if self._failed is not None:
             raise self._failed  # nothing may follow what was written in part
         self._take(end())

@@ -241,8 +241,8 @@ class Printed:
         return time.monotonic() >= self._give_up
 
     def tick(self) -> float:
-        """Has nothing to do."""
+        """Does nothing."""
         return 3600.0
 
     def close(self) -> None:
-        """Has nothing to do."""
+        """Does nothing."""

@@ -171,7 +171,7 @@ class _Work:
         return drawn.limit
 
     def faults(self) -> Iterator[str]:
-        """What could not be read, in words."""
+        """What could not be read."""
         from sfm_stream.archive.job import count
 
         counts = {key: sum(each.counts[key] for each in self._readers) for key in ("damaged", "unfinished", "torn")}

@@ -164,7 +164,7 @@ def _record(state_dir: Path, program: str, line: _Line, unless: Callable[[Versio
     path = history_path(state_dir, program)
     try:
         if os.path.lexists(path) and not reading.is_regular(path):
-            log.warning("%s is no regular file: it is now %s, and the history begins anew", path, set_aside(path).name)
+            log.warning("%s is no regular file: it is now %s, and the history starts over", path, set_aside(path).name)
         if unless(_read(path)):
             return False
         _append(path, msgspec.json.encode(line) + b"\n")

@@ -19,7 +19,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         start: The last byte before it.
-        cause: What led to it, in words.
+        cause: What led to it.
         planned: Whether it was asked for.
     """
 

@@ -95,7 +95,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """One capture file, as listed: `sha256` is what its manifest or its journal says, not computed anew."""
+    """One capture file, as listed: `sha256` is what its manifest or its journal says, not computed again."""
 
     name: str
     sha256: str

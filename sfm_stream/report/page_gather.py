@@ -91,7 +91,7 @@ def files_in(places: Places) -> int:
 def gather(
     wanted: Wanted, places: Places, store: Store, advance: Callable[[int], None] = lambda _: None
 ) -> figures.Report:
-    """The figures of a report; `advance` is told of each file that is done."""
+    """The figures of a report; `advance` gets each file that is done."""
     now = clock.now()
     end = wanted.end or now.date()
     first = min((min(place.days) for place in places.values() if place.days), default=end)

@@ -1,7 +1,7 @@
 """Where summaries are kept, so that no file is read twice: ``<state dir>/summaries/<program>/<YYYY-MM-DD>.json.gz``.
 
 One record holds a day of a program. It is made of the files themselves and can be thrown away at any time: the next
-report makes it anew.
+report rebuilds it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """A collection, or a part of one, in the words of those who collect it.
 
     Attributes:
-        title: What it is called, as it shall be cited.
+        title: What it is called, as it is to be cited.
         creator: Who collects: a person, a group, an institution.
         purpose: What for, and what is in it; for a methods section.
         rights: Who may use it, and how.

@@ -101,7 +101,7 @@ def _own_faults(variable: str, path: str) -> Iterator[Fault]:
 
 
 def _place_of_others(variable: str, path: str) -> str:
-    """Whose a path is, in words; empty if it may be ours."""
+    """Whose a path is; empty if it may be ours."""
     if path in _SHARED_PLACES:
         return "that is a place of many"
     if _within(path, "/etc"):

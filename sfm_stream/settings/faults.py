@@ -24,7 +24,7 @@ SHOWN = 60
 """A value longer than this many characters is cut where a fault shows it."""
 
 QUOTE = "text is needed: put quotes around what you wrote, which YAML may have read as another value (0123 as 83)"
-"""The cure where YAML made something else of text. What was written cannot be known from the value."""
+"""The fix where YAML read text as another type. What was written cannot be known from the value."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,7 +37,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
         supervisor_config: Where supervisord's socket and login stand; "" where there is none to ask.
         organize_every: Seconds between two runs of the sorting into the date tree; None where none is scheduled.
         audit_every: The same of the audit.
-        alerts: In which ways alerts are delivered, in words; "" where they are not.
+        alerts: In which ways alerts are delivered; "" where they are not.
         limits: See there.
     """
 

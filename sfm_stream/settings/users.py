@@ -57,10 +57,10 @@ def _name_faults(where: str, name: object) -> Iterator[Fault]:
 
 
 def _control(named: Mapping[str, Any], operators: object) -> Iterator[Fault]:
-    """The programs must not control the supervisor that starts them, for it starts as root what it is told to."""
+    """The programs must not control the supervisor that starts them, for it runs as root whatever it is given."""
     if named["sfm_group"] is not None and named["sfm_operator_group"] == named["sfm_group"]:
         problem = f"{show(named['sfm_group'])} is sfm_group too, and the process owner is in that"
-        fix = "name another group; members of sfm_group who shall control programs belong in sfm_operators"
+        fix = "name another group; members of sfm_group who are to control programs belong in sfm_operators"
         yield Fault(where="sfm_operator_group", problem=problem, fix=fix)
     if isinstance(operators, list | tuple) and named["sfm_process_owner"] in operators:
         problem = f"{show(named['sfm_process_owner'])} is the process owner"

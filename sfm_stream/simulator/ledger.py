@@ -37,7 +37,7 @@ class Ledger:
     """Appends to a file, or keeps the last lines in memory.
 
     Args:
-        path: The file, begun anew; None to keep lines in memory.
+        path: The file, started over; None to keep lines in memory.
     """
 
     def __init__(self, path: Path | None) -> None:

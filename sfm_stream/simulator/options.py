@@ -21,7 +21,7 @@ S = TypeVar("S")
 
 
 class Serving(NamedTuple):
-    """Where to listen, what shall go wrong, and where to record it.
+    """Where to listen, what is to go wrong, and where to record it.
 
     Attributes:
         host: A loopback address.
@@ -52,7 +52,7 @@ class Serving(NamedTuple):
         return read_plan(text, str(self.plan_file))
 
     def ledger(self) -> Ledger:
-        """The record, begun anew.
+        """The record, started over.
 
         Raises:
             ConfigError: The file cannot be written.

@@ -27,7 +27,7 @@ def serve(application: web.Application, ledger: Ledger, host: str, port: int, **
         ledger: Told of the start and the stop; closed at the end.
         host: Where to listen.
         port: Likewise; 0 for a free one.
-        facts: What the ledger shall say of the start besides the URL.
+        facts: What the ledger records of the start besides the URL.
 
     Raises:
         SfmError: The address cannot be had.

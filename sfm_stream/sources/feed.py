@@ -44,7 +44,7 @@ class Retry(NamedTuple):
 
     Attributes:
         seconds: After which time.
-        reason: Why not now, in words.
+        reason: Why not now.
         state: What the live status says meanwhile.
     """
 
@@ -154,7 +154,7 @@ class Feed(Protocol):
 
     @property
     def note(self) -> str:
-        """What a person should know of the connection that stands, in words."""
+        """What a person should know of the connection that stands."""
 
     @property
     def announced(self) -> str | None:
@@ -168,7 +168,7 @@ class Feed(Protocol):
         """How long to wait for the limits of connects; `now` is `time.monotonic`'s."""
 
     def prepare(self, by: str) -> None:
-        """Sees to what must be right before a connect; `by` is ``start`` or ``reconnect``.
+        """Prepares what must be right before a connect; `by` is ``start`` or ``reconnect``.
 
         Raises:
             Refused, Dropped: It is not, for now.
@@ -185,10 +185,10 @@ class Feed(Protocol):
         """
 
     def opened(self, headers: Mapping[str, str]) -> dict[str, object]:
-        """The connection stands; what the journal shall say of it."""
+        """The connection stands; what the journal is to say of it."""
 
     def gap_fields(self) -> dict[str, object]:
-        """What the journal shall say besides of the gap that this connection ends."""
+        """What the journal is to say besides of the gap that this connection ends."""
 
     def replay(self) -> Replay:
         """What the connection that has just been made brings of the time before it."""
@@ -232,9 +232,9 @@ class Context(NamedTuple):
         state_dir: Where it may keep records of its own; None where nothing is to be kept.
         journal: Told of what happens.
         last_run: What the last run of the program left.
-        fail: Called with what no retry cures, from a thread of the feed's own.
+        fail: Called with what no retry can fix, from a thread of the feed's own.
         kept: Gives all lines that the program has kept, oldest first, for a feed that has lost what it knew of them; it
-            gets a function that is told of each file or directory that cannot be read.
+            gets a function that gets each file or directory that cannot be read.
     """
 
     state_dir: Path | None

@@ -46,7 +46,7 @@ class Features(NamedTuple):
         time: When the service says that it was posted, or sent.
         account: Whose it is, by what never changes: an id where the source has one.
         name: How people call that account; "" where the line does not say, or where `account` is it.
-        langs: Languages as BCP 47 tags, in small letters: those that the service found, or that the author claims.
+        langs: Languages as BCP 47 tags, in lower case: those that the service found, or that the author claims.
         tags: Hashtags without #, folded.
         links: The addresses that it links to, whole.
         partial: Whether parts of it are not as the source describes them, and were left out.

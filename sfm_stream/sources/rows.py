@@ -55,7 +55,7 @@ class Column(NamedTuple):
     """A column of a source's table.
 
     Attributes:
-        name: In small letters, with underscores.
+        name: In lower case, with underscores.
         kind: What its values are.
         what: What they say, for a person.
         value: Its value of what `Rows.read` gave.

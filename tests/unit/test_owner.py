@@ -156,15 +156,13 @@ def test_root_goes_no_way_that_another_can_change(tmp_path: Path) -> None:
     os.chown(end, NOBODY, NOBODY)
     assert reach(end).st_uid == NOBODY
     (tmp_path / "way").chmod(0o777)
-    with pytest.raises(
-        UsageError, match=r"way can be written by others \(mode 0777\); cure: sudo -u nobody sfm-stream"
-    ):
+    with pytest.raises(UsageError, match=r"way can be written by others \(mode 0777\); fix: sudo -u nobody sfm-stream"):
         reach(end)
     (tmp_path / "way").chmod(0o1777)
     assert reach(end).st_uid == NOBODY
     (tmp_path / "way").chmod(0o755)
     os.chown(tmp_path / "way", OTHER, OTHER)
-    with pytest.raises(UsageError, match=r"way belongs to #65533; cure: sudo -u nobody"):
+    with pytest.raises(UsageError, match=r"way belongs to #65533; fix: sudo -u nobody"):
         reach(end)
     with pytest.raises(UsageError, match="way belongs"):
         refuse_root("x", end)
@@ -178,7 +176,7 @@ def test_a_link_is_the_affair_of_whoever_can_change_it(tmp_path: Path) -> None:
     link.symlink_to("../" + tmp_path.name + "/./disk")
     assert reach(link).st_uid == 0
     os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
-    with pytest.raises(UsageError, match=r"data belongs to nobody; cure: chown root"):
+    with pytest.raises(UsageError, match=r"data belongs to nobody; fix: chown root"):
         reach(link)
     (tmp_path / "round").symlink_to("round")
     with pytest.raises(NotADirectoryError, match="circle"):

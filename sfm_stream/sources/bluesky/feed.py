@@ -104,7 +104,7 @@ class BlueskyFeed(HostMatchedFeed):
         return {"endpoint": "jetstream", "host": request.host, "cursor": request.cursor}
 
     def replay(self) -> Replay:
-        """The first event tells; a host that was set up anew under its name takes a number that it has yet to reach."""
+        """The first event tells: a host that was set up again under its name accepts numbers it has not reached."""
         if self._session is not None and self._session.exact and self._request.accounts_on_host:
             return Replay.ALL  # a few accounts may say nothing for hours
         return Replay.UNKNOWN

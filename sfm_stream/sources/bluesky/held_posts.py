@@ -122,7 +122,7 @@ class NoHeldPosts:
         """Forgets it."""
 
     def commit(self) -> None:
-        """Has nothing to do."""
+        """Does nothing."""
 
     def holds(self, account: str, record: str = "") -> bool:  # noqa: ARG002
         """Never."""

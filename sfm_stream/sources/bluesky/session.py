@@ -1,7 +1,8 @@
 """One connection to a Jetstream host, through websockets' threaded client.
 
 The host pings every 30 s, and this pings every 20 s: a connection that answers no ping is given up by the library, so
-a quiet filter is told from a dead connection. Nothing has to be received before an end: what is not read is replayed.
+that a quiet filter can be told from a dead connection. Nothing has to be received before an end: what is not read is
+replayed.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ class Session:
             self._connection.close_socket()
 
     def give_up_if_silent(self, now: float) -> None:
-        """Has nothing to do: the library's pings notice a dead connection."""
+        """Does nothing: the library's pings notice a dead connection."""
 
     def _connected(self, until_end: contextlib.ExitStack) -> ClientConnection:
         agent = f"sfm-stream/{__version__}" + (f" ({self.request.contact})" if self.request.contact else "")

@@ -96,7 +96,7 @@ def is_did(account: str) -> bool:
 
 
 def handle(account: str) -> str:
-    """A handle as it is looked up: without @, in small letters."""
+    """A handle as it is looked up: without @, in lower case."""
     return account.lstrip(AT_SIGNS).lower()
 
 

@@ -125,7 +125,7 @@ class Session:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def give_up_if_silent(self, now: float) -> None:
-        """Has nothing to do: a read has a time limit."""
+        """Does nothing: a read has a time limit."""
 
     def unread(self) -> int:
         """Nothing that would not come again."""

@@ -12,7 +12,7 @@ from sfm_stream.sources.x.rules.accounts import key
 
 USERS = "/2/users/by"
 MOST = 100
-"""Sightings told by one process: more is no account that changed its name, but a server that makes them up."""
+"""Sightings told by one process: more is no account that changed its name, but a server that invents them."""
 _BATCH = 100
 """Names in one request: X's limit."""
 _NAME = re.compile(r"\w{1,15}", re.ASCII)
@@ -98,7 +98,7 @@ class _Post(msgspec.Struct):
 
 
 class AccountWatch:
-    """Sees in posts whether the accounts followed still have their names.
+    """Checks in posts whether the accounts followed still have their names.
 
     Args:
         accounts: See `Stream.accounts`.

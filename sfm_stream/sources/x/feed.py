@@ -51,7 +51,7 @@ class XFeed:
         credential: The secret.
         journal: Told of what happens.
         last_run: Of the program.
-        fail: Called with what no retry cures and no method raises: the death of the thread that watches the rules.
+        fail: Called with what no retry can fix and no method raises: the death of the thread that watches the rules.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class XFeed:
         }
 
     def gap_fields(self) -> dict[str, object]:
-        """What the journal shall say of a gap that ends: what X was asked to recover of it."""
+        """What the journal is to say of a gap that ends: what X was asked to recover of it."""
         return {"backfill_minutes": self._minutes}
 
     def replay(self) -> Replay:

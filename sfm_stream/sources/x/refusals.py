@@ -102,7 +102,7 @@ class _Problem(msgspec.Struct, frozen=True):
         return "; ".join(dict.fromkeys(filter(None, (own, *(each.words() for each in self.errors)))))
 
     def names(self) -> set[str]:
-        """What X calls it, in small letters: title, issue, and the last part of the type."""
+        """What X calls it, in lower case: title, issue, and the last part of the type."""
         return {each.lower() for each in (self.title, self.connection_issue, self.type.rpartition("/")[2])}
 
 

@@ -31,7 +31,7 @@ from sfm_stream.sources.x.rules.reconcile import BATCH, Add, Changes, Delete, Li
 from sfm_stream.sources.x.settings import XStream
 
 CHECK = 300.0
-"""Seconds between two looks at the rules: someone may delete them behind our back."""
+"""Seconds between two looks at the rules: someone may delete them without our doing."""
 ROUNDS = 4
 """After so many changes X must hold what was asked for: its list may lag a little, or its cap be lower than thought."""
 
@@ -196,7 +196,7 @@ class RuleKeeper:
             raise Dropped(End.UNUSABLE, "X took the rules, but does not list them")
 
     def _look(self, client: Client, stream: XStream) -> Changes:
-        """Sees what X holds, and plans what is to be done."""
+        """Reads what X holds, and plans what is to be done."""
         live = api.live_rules(client)
         own, foreign = own_and_foreign(stream.name, live)
         wanted = wanted_rules(stream, own, self._cap - len(foreign))

@@ -64,7 +64,7 @@ class Slot:
         return True
 
     def release(self, client: Client) -> str | None:
-        """Ends our own dead connection; returns None if there was one, and otherwise who holds the slot, in words.
+        """Ends our own dead connection; returns None if there was one, and otherwise who holds the slot.
 
         Raises:
             Refused, Dropped: X could not be asked.

@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"\d{1,19}", re.ASCII)
 
 
 def key(account: str) -> str:
-    """What `XStream.accounts` calls an account that is followed by name: without @, in small letters."""
+    """What `XStream.accounts` calls an account that is followed by name: without @, in lower case."""
     return account.removeprefix("@").lower()
 
 

@@ -1,6 +1,6 @@
 """Which rules X is to hold for a filter, given those it holds already: so that one edit changes one rule.
 
-X takes rules of a limited length, so a long list of words or accounts is packed into several. Packed anew, one added
+X takes rules of a limited length, so a long list of words or accounts is packed into several. Repacked, one added
 word would shift all that come after it into other rules, and each of these would have to be deleted and added again.
 So rules that X holds stay as they are as long as all in them is wanted, and only what is missing is packed.
 """
@@ -58,7 +58,7 @@ def wanted_rules(stream: XStream, live: Iterable[Tagged], room: int) -> tuple[XR
     Args:
         stream: The filter.
         live: What X holds of it.
-        room: The most rules it may have. What was packed loosely by many edits is packed anew where it must be.
+        room: The most rules it may have. What was packed loosely by many edits is repacked where it must be.
 
     Raises:
         TooLongError: An alternative exceeds `stream.rule_length` and cannot be split.

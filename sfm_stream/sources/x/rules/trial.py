@@ -38,7 +38,7 @@ class Trial(msgspec.Struct, frozen=True):
         unreadable: Lines, or ends of files, that are no posts: torn or not JSON.
         span: Seconds from the first post made to the last; None where no post tells.
         quotes_unseen: Posts that quote one which was not recorded with them; X looks at that one's content, too.
-        doubts: Where X may count otherwise, in words.
+        doubts: Where X may count otherwise.
     """
 
     matched: dict[str, int]

@@ -143,7 +143,7 @@ def count_rules(app: App, project: list[App]) -> Answer:
 
 
 def find_users(users: Mapping[str, Json], parameters: Mapping[str, str]) -> Answer:
-    """GET users/by: accounts by name; `users` are those that there are, by their names in small letters."""
+    """GET users/by: accounts by name; `users` are those that there are, by their names in lower case."""
     names = parameters.get("usernames", "").split(",")
     if len(names) > 100:
         raise BadRequest("`usernames` must hold 1 to 100 names.", "usernames", len(names))

@@ -261,7 +261,7 @@ class Simulator:
 
     @cached_property
     def _users(self) -> dict[str, Json]:
-        """Those who post, by their names in small letters; in recorded posts, who had a name first."""
+        """Those who post, by their names in lower case; in recorded posts, who had a name first."""
         recorded = self._options.recorded
         users = self._firehose.users
         if recorded is not None:
