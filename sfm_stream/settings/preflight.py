@@ -98,28 +98,19 @@ class _Host:
         self, name: str, variables: Mapping[str, Any], options: Mapping[str, Option], faults: list[Fault]
     ) -> None:
         self.name = name
-        faults.extend(
-            Fault(where=key, problem="unknown variable", fix=nearest(key, options))
-            for key in variables
-            if key.startswith("sfm_") and key not in options
-        )
-        faults.extend(kind_faults(variables, options, _judged()))
-        faults.extend(simulator_faults(variables.get("sfm_simulator")))
         self.settled = {key: each["default"] for key, each in options.items() if "default" in each} | dict(variables)
-        faults.extend(directory_faults(self.settled))
-        faults.extend(user_faults(self.settled))
+        faults.extend(_variable_faults(variables, self.settled, options))
         self.environment = convert_environment(variables.get("sfm_environment") or {}, "sfm_environment", faults)
         self.credentials = dict(_credentials(variables.get("sfm_credentials"), faults))
-        common = _variables(HostVars, variables, faults)
-        self._defaults = {
-            name: HostDefaults(common, _variables(each.variables, variables, faults), self.credentials)
-            for name, each in _inventories().items()
-        }
-        self.streams: list[tuple[str, StreamSettings]] = []
-        for where, stream, whole in [*self._filters(variables.get("sfm_filters"), faults), *self._others()]:
-            self.streams.append((where, stream))
+        self._defaults = _defaults(variables, self.credentials, faults)
+        self.streams = list(self._streams(variables.get("sfm_filters"), faults))
+
+    def _streams(self, filters: object, faults: list[Fault]) -> Iterator[tuple[str, StreamSettings]]:
+        """All streams; `faults` receives what is wrong with each as a whole."""
+        for where, stream, whole in [*self._filters(filters, faults), *self._others()]:
             faults.extend(registry.source(stream.source).faults(stream, where, whole=whole))
             faults.extend(self._credential_faults(stream, where))
+            yield where, stream
 
     def declared(self) -> Iterator[ResolvedStream]:
         """The streams of the plan."""
@@ -182,6 +173,30 @@ class _Host:
             problem = f"credential {shown_name(stream.credential)} is one of {registry.source(declared.source).title}"
             fix = f"one of {registry.source(stream.source).title} is needed"
             yield Fault(where=where, problem=problem, fix=fix)
+
+
+def _variable_faults(
+    variables: Mapping[str, Any], settled: Mapping[str, Any], options: Mapping[str, Option]
+) -> Iterator[Fault]:
+    """What is wrong with a host's variables one by one; `settled` has the defaults of those that it leaves out."""
+    for key in variables:
+        if key.startswith("sfm_") and key not in options:
+            yield Fault(where=key, problem="unknown variable", fix=nearest(key, options))
+    yield from kind_faults(variables, options, _judged())
+    yield from simulator_faults(variables.get("sfm_simulator"))
+    yield from directory_faults(settled)
+    yield from user_faults(settled)
+
+
+def _defaults(
+    variables: Mapping[str, Any], credentials: Mapping[str, DeclaredCredential | None], faults: list[Fault]
+) -> dict[str, HostDefaults]:
+    """What the streams of each source take from their host."""
+    common = _variables(HostVars, variables, faults)
+    return {
+        name: HostDefaults(common, _variables(each.variables, variables, faults), credentials)
+        for name, each in _inventories().items()
+    }
 
 
 def _inventories() -> dict[str, Inventory]:

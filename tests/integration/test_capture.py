@@ -88,6 +88,7 @@ def test_an_account_that_lost_its_name_is_followed_and_reported(tmp_path: Path) 
     with Simulator(tmp_path, "--posts", str(tmp_path / "posts.jsonl"), "--rate", "250") as x:
         rules = [{"name": "people", "follow": ["NWS"]}, {"name": "words", "track": ["storm"]}]
         program = Program(tmp_path / "host", x.url, rules=rules, accounts={"nws": "77"})
+        (program.folder / "host.json").write_text('{"supervisor_config": ""}')  # none runs here
         program.start()
         wait_for(lambda: program.status().get("posts_today") == 3)
         wait_for(lambda: "belongs to account 88" in program.status()["account"])
