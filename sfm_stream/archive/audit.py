@@ -41,7 +41,7 @@ Key = tuple[int, ...]
 """A day as numbers: year, month, day."""
 
 
-class Day(msgspec.Struct, frozen=True):
+class AuditedDay(msgspec.Struct, frozen=True):
     """A day of a program, wherever something is known of it.
 
     Attributes:
@@ -231,7 +231,7 @@ class Audit:
         if not there:
             date_of = "/".join(f"{number:02d}" for number in key)
             return self._check_absent(program, date_of, files)
-        day = Day(program, there[0][1], [tree for tree, _ in there], files)
+        day = AuditedDay(program, there[0][1], [tree for tree, _ in there], files)
         raws: list[bytes] = []
         seen: set[str] = set()
         for tree in day.trees:
@@ -307,7 +307,7 @@ class Audit:
             self._find("journal", str(path), "is not there, though its program has run on this host")
         counts.recorded = max(counts.recorded, records.files)
 
-    def _compare_baseline(self, day: Day, raws: list[bytes]) -> None:
+    def _compare_baseline(self, day: AuditedDay, raws: list[bytes]) -> None:
         """A manifest only ever grows: what an earlier audit read of it must stand at its beginning."""
         counts = self._baseline.program(day.program)
         earlier = counts.days.get(day.date, [])
@@ -319,7 +319,7 @@ class Audit:
         if not changed and raws:
             counts.days[day.date] = [baseline.listed(raw, manifest.parse(raw)) for raw in raws]
 
-    def _check_directory(self, tree: str, day: Day, raws: list[bytes]) -> set[str]:
+    def _check_directory(self, tree: str, day: AuditedDay, raws: list[bytes]) -> set[str]:
         """Checks a day's directory in one tree.
 
         Returns:
@@ -364,7 +364,7 @@ class Audit:
             self._find("unexpected", directory, "a day without files and without a manifest")
         return {file[3:] for file in captures}
 
-    def _check_files(self, directory: str, day: Day, entries: dict[str, str]) -> None:
+    def _check_files(self, directory: str, day: AuditedDay, entries: dict[str, str]) -> None:
         digests = set(entries.values())
         own = f"{day.program}-{day.date.replace('/', '-')}T"
         for file, sha256 in sorted(entries.items()):

@@ -16,7 +16,7 @@ from sfm_stream.archive.filesystem import Filesystem
 from sfm_stream.archive.placement import Loose, Placement
 
 
-class Step(msgspec.Struct, frozen=True):
+class Move(msgspec.Struct, frozen=True):
     """A file and where it goes.
 
     Attributes:
@@ -32,7 +32,7 @@ class Step(msgspec.Struct, frozen=True):
     damaged: bool
 
 
-def carry_out(data: str, steps: list[Step], filesystem: Filesystem, done: Callable[[Step], None]) -> None:
+def carry_out(data: str, steps: list[Move], filesystem: Filesystem, done: Callable[[Move], None]) -> None:
     """Moves files out of a data directory; `done` gets each step that was carried out."""
     touched: set[str] = set()
     obsolete: list[Loose] = []

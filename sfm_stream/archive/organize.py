@@ -30,8 +30,8 @@ from sfm_stream.archive.filesystem import Filesystem, hash_file, same_content
 from sfm_stream.archive.identity import check_identity
 from sfm_stream.archive.listings import Listings
 from sfm_stream.archive.loose import Vetted, batches, vet
-from sfm_stream.archive.moving import Step
-from sfm_stream.archive.outcome import Outcome, Reporter
+from sfm_stream.archive.moving import Move
+from sfm_stream.archive.outcome import OrganizeOutcome, Reporter
 from sfm_stream.archive.placement import Loose, Placement, place
 from sfm_stream.archive.tree import day_files, days, lock
 from sfm_stream.errors import StorageError
@@ -83,7 +83,7 @@ class Organizer:
         }
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> OrganizeOutcome:
         """What has been done so far."""
         return self._reporter.outcome
 
@@ -98,7 +98,7 @@ class Organizer:
                         files += len(day_files(f"{tree}/{day}"))
         return files
 
-    def run(self) -> Outcome:
+    def run(self) -> OrganizeOutcome:
         """Does everything.
 
         Raises:
@@ -152,7 +152,7 @@ class Organizer:
     def _sort_in(self, batch: list[Loose]) -> None:
         batch.sort(key=lambda loose: (loose.day, loose.name))
         vetted = list(vet(batch, self._data, self._files, self._reporter))
-        steps: list[Step] = []
+        steps: list[Move] = []
         touched: set[str] = set()
         for day, files in groupby(vetted, key=lambda each: each.loose.day):
             steps.extend(self._list_day(day, list(files), touched))
@@ -164,7 +164,7 @@ class Organizer:
             self._do.sync(touched)
             moving.carry_out(self._data, steps, self._do, self._count)
 
-    def _list_day(self, day: str, files: list[Vetted], touched: set[str]) -> list[Step]:
+    def _list_day(self, day: str, files: list[Vetted], touched: set[str]) -> list[Move]:
         """Plans one day and appends the entries it needs; `touched` gets what must be synced before any move."""
         listings, directory = self._listings[self._tree], f"{self._tree}/{day}"
         if not listings.can_use(day, {f"{each.loose.capture.time.hour:02d}" for each in files}):
@@ -174,7 +174,7 @@ class Organizer:
             for each in files if directory not in listings.shut else []:
                 self._reporter.waiting(f"{self._data}/{each.loose.name}")
             return []
-        steps: list[Step] = []
+        steps: list[Move] = []
         lines: list[str] = []
         taken: set[str] = set()
         for each in files:
@@ -189,7 +189,7 @@ class Organizer:
                 self._reporter.unreadable(error.filename or source, error)
                 continue
             taken.add(found.file)
-            steps.append(Step(each.loose, found, f"{directory}/{found.file}", each.damaged))
+            steps.append(Move(each.loose, found, f"{directory}/{found.file}", each.damaged))
         if not self._dry and steps:
             moving.make(directory, self._do, touched)
             listings.append(day, listing, lines, touched)
@@ -218,7 +218,7 @@ class Organizer:
         with open(f"{self._data}/{each.loose.name}", "rb") as file:
             return hash_file(file.fileno())
 
-    def _count(self, step: Step) -> None:
+    def _count(self, step: Move) -> None:
         source, outcome = f"{self._data}/{step.loose.name}", self.outcome
         if step.place.kind == "known":
             outcome.known += 1

@@ -15,7 +15,7 @@ FindingKind = Literal["unknown", "renamed", "damaged", "unreadable", "blocked"]
 ``unreadable``; ``blocked``: a directory or manifest that files belong in cannot be used."""
 
 
-class Outcome(msgspec.Struct):
+class OrganizeOutcome(msgspec.Struct):
     """What a run did.
 
     Attributes:
@@ -51,14 +51,14 @@ class Outcome(msgspec.Struct):
 
 
 class Reporter:
-    """Counts in an `Outcome`, and tells each thing once: a run passes over the same directories several times.
+    """Counts in an `OrganizeOutcome`, and tells each thing once: a run passes over the same directories several times.
 
     Args:
         tell: Gets one line for each thing done (True) or found (False: worth telling always).
     """
 
     def __init__(self, tell: Callable[[str, bool], None]) -> None:
-        self.outcome = Outcome(findings=[])
+        self.outcome = OrganizeOutcome(findings=[])
         self.tell = tell
         self._told: set[str] = set()
 

@@ -14,7 +14,7 @@ from sfm_stream.table import duration, json_option, json_text, printable, progre
 
 if TYPE_CHECKING:
     from sfm_stream.archive.organize import Organizer
-    from sfm_stream.archive.outcome import Outcome
+    from sfm_stream.archive.outcome import OrganizeOutcome
 
 
 @click.command()
@@ -99,7 +99,7 @@ def _run(organizer: Organizer, *, quiet: bool) -> None:
         organizer.run()
 
 
-def _report(outcome: Outcome, error: Exception | None, begun: datetime) -> dict[str, Any]:
+def _report(outcome: OrganizeOutcome, error: Exception | None, begun: datetime) -> dict[str, Any]:
     import msgspec
 
     return {
@@ -109,7 +109,7 @@ def _report(outcome: Outcome, error: Exception | None, begun: datetime) -> dict[
     } | msgspec.structs.asdict(outcome)
 
 
-def _print(outcome: Outcome, seconds: float, dry_run: bool) -> None:
+def _print(outcome: OrganizeOutcome, seconds: float, dry_run: bool) -> None:
     if outcome.findings:
         rows = [(finding.kind, finding.file, finding.detail) for finding in outcome.findings]
         click.echo(render(("WHAT", "FILE", "DETAIL"), rows))

@@ -20,7 +20,7 @@ from sfm_stream.settings.model import Budget, Positive, StreamSettings
 from sfm_stream.sources.feed import Retry
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class VolumeLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much a filter may keep; None sets no limit. The posts cost nothing, but disks fill.
 
     Attributes:
@@ -133,7 +133,7 @@ def _filter(settings: type[StreamSettings], keys: Sequence[str]) -> type[Any]:
     ]
     return msgspec.defstruct(
         "Filter",
-        [("source", hints["source"]), *own, ("budget", Limits, Limits())],
+        [("source", hints["source"]), *own, ("budget", VolumeLimits, VolumeLimits())],
         bases=(DeclaredFilter,),
         frozen=True,
         kw_only=True,

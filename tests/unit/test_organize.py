@@ -24,7 +24,7 @@ from sfm_stream.archive.audit import Audit
 from sfm_stream.archive.audit_outcome import AuditOutcome
 from sfm_stream.archive.filesystem import Filesystem
 from sfm_stream.archive.organize import Organizer
-from sfm_stream.archive.outcome import Outcome
+from sfm_stream.archive.outcome import OrganizeOutcome
 from sfm_stream.archive.tree import lock
 from sfm_stream.errors import LockedError, StorageError
 
@@ -104,7 +104,7 @@ class Host(msgspec.Struct):
     tree: Path
     state: Path
 
-    def organize(self, filesystem: Filesystem | None = None, **options: Any) -> Outcome:
+    def organize(self, filesystem: Filesystem | None = None, **options: Any) -> OrganizeOutcome:
         return Organizer(self.data, self.tree, self.state, filesystem=filesystem, **options).run()
 
     def audit(self) -> AuditOutcome:

@@ -27,7 +27,18 @@ _NAMESPACE = "network.bsky.jetstream.subscribeEvents"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class _Change(msgspec.Struct, frozen=True):
+    """What a commit says of a record; the newer wire has these keys in the payload, the older in ``commit``."""
+
+    rev: str = ""
+    operation: str = ""
+    collection: str = ""
+    rkey: str = ""
+    cid: str = ""
+    record: msgspec.Raw = msgspec.Raw()
+
+
+class Event(_Change, frozen=True, kw_only=True):
     """One event, whichever wire brought it.
 
     Attributes:
@@ -51,12 +62,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     did: str = ""
     seq: int = 0
     time: datetime | None = None
-    rev: str = ""
-    operation: str = ""
-    collection: str = ""
-    rkey: str = ""
-    cid: str = ""
-    record: msgspec.Raw = msgspec.Raw()
     active: bool = True
     status: str = ""
     upstream: int = 0
@@ -75,32 +80,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind == "commit" and self.operation == "delete"
 
 
-class _Commit(msgspec.Struct, frozen=True):
-    rev: str = ""
-    operation: str = ""
-    collection: str = ""
-    rkey: str = ""
-    cid: str = ""
-    record: msgspec.Raw = msgspec.Raw()
-
-
 class _Account(msgspec.Struct, frozen=True):
     active: bool = True
     status: str = ""
     seq: int = 0
 
 
-class _Payload(msgspec.Struct, frozen=True):
+class _Payload(_Change, frozen=True):
     type: str = msgspec.field(name="$type", default="")
     seq: int = 0
     did: str = ""
     time: datetime | None = None
-    rev: str = ""
-    operation: str = ""
-    collection: str = ""
-    rkey: str = ""
-    cid: str = ""
-    record: msgspec.Raw = msgspec.Raw()
     account: _Account = _Account()
     name: str = ""
     message: str = ""
@@ -116,7 +106,7 @@ class _Wire(msgspec.Struct, frozen=True):
     did: str = ""
     time_us: int = 0
     kind: str = ""
-    commit: _Commit = _Commit()
+    commit: _Change = _Change()
     account: _Account = _Account()
 
 
