@@ -203,6 +203,7 @@ class Audit:
         if trees and not there and not self._walk.is_unseen(program):
             self._find("unexpected", f"{trees[0]}/{program}", "a directory without any day of a date tree")
         records = recorded.ByDay(self._state, program)
+        # Days come from three sides, in order, and are merged: a journal of years is never held in memory as a whole.
         known = sorted({*there, *map(_key, counts.days)})
         stream = merge(((key, None) for key in known), self._recorded(records), key=itemgetter(0))
         absent: list[tuple[str, int]] = []
@@ -237,6 +238,7 @@ class Audit:
         for tree in day.trees:
             seen |= self._check_directory(tree, day, raws)
         self._compare_baseline(day, raws)
+        # What could not be looked into is reported as such; its files are not missing for that.
         if self._walk.is_unseen(day.path):
             return []
         for name in sorted(files.keys() - seen):
@@ -316,6 +318,7 @@ class Audit:
             path = f"{day.trees[0]}/{day.path}/{manifest.NAME}"
             detail = f"an earlier audit read {each.files:,} entries in it, which do not stand there as they did"
             self._find("manifest", path, detail)
+        # A changed manifest is not taken into the baseline: the next audit has to report it, too, until it is accepted.
         if not changed and raws:
             counts.days[day.date] = [baseline.listed(raw, manifest.parse(raw)) for raw in raws]
 

@@ -76,10 +76,11 @@ def place(
         file = f"{hour}/{name}"
         if file not in taken:
             if there(file):
+                # Both are read and compared; a manifest alone is not enough to delete a file on.
                 if same(file):
                     return Placement(kind="known", file=file)
             elif name != loose.name and wanted(name):
-                pass
+                pass  # that file must find its own name free
             elif file not in listed or listed[file] == sha256(name):
                 return Placement(kind="move" if name == loose.name else "rename", file=file)
         number += 1

@@ -58,6 +58,8 @@ def recorded_files(state_dir: Path, program: str, damaged: Callable[[], None] = 
     """
     decode = msgspec.json.Decoder(_Line).decode
     for raw in lines(journal_path(state_dir, program)):
+        # Decoding costs most of the time; of a whole line without a sum, nothing is needed. A line that is cut short is
+        # decoded, and counted as damaged.
         if not raw or (b'"sha256"' not in raw and raw.endswith(b"}")):
             continue
         try:
@@ -111,6 +113,7 @@ class ByDay:
             day = capture.time.date()
             kept = ahead if day > past else self.late
             kept.setdefault(day, {}).setdefault(line.file, []).append(line)
+            # Files are recorded when they are finished, so a day is complete once entries are two days past it.
             while ahead and (line.time.date() - (first := min(ahead))).days > 2:
                 past = first
                 yield past, ahead.pop(past)

@@ -89,7 +89,8 @@ def structure(text: str, language: TermReader) -> Query:
     Raises:
         QueryError: It is no query of the language; of any text, this is the only error.
     """
-    # A stack of its own: a group is a list of alternatives, each a list of parts.
+    # A stack of its own, so that any depth of parentheses is an error and not a crash: a group is a list of
+    # alternatives, each a list of parts.
     stack: list[list[list[Query]]] = [[[]]]
     for item in _items(text, language):
         match item:

@@ -49,6 +49,7 @@ class TokenizedPost:
             words += tokenize(text)
             words.append(SEAM)
         self.set = frozenset(words)
+        # Blanks around each word make finding a phrase one search in a text, without matching parts of words.
         self.running = f" {' '.join(words)} "
 
 

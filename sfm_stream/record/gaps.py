@@ -148,7 +148,7 @@ def coverage(
     earlier = 0
     for entry in journal:
         if since is not None and entry.time < since:
-            earlier = journal.skipped
+            earlier = journal.skipped  # damage before the time asked for is not counted against it
         if entry.time > now and not _began_before(entry, now):
             continue
         if isinstance(entry, entries.ConnectEntry):
@@ -179,8 +179,10 @@ def coverage(
             messages=tuple(messages.values()),
             unreadable=unreadable,
         )
+    # A gap that was over before the measured time began is no part of it.
     gaps = [gap for gap in gaps if (gap.end or now) > start]
     whole = (now - start).total_seconds()
+    # The union, not the sum: an aborted replay journals a recovered and a lost gap that overlap.
     apart = _seconds((max(gap.start, start), gap.end or now) for gap in gaps)
     missing = _seconds((max(gap.start, start), gap.end or now) for gap in gaps if not gap.recovered)
     return Coverage(

@@ -104,6 +104,8 @@ def read(
             case entries.SlotEntry(action=entries.OURS):
                 connection, address = entry.connection, entry.client_ip
         if isinstance(entry, entries.ConnectEntry):
+            # The connection ends the outage, unless its first line has yet to show how much is replayed: a process that
+            # is killed before that line leaves the outage to the next start.
             untold = (outage or untold) if entry.replay == entries.AWAITED else None
             connected_at, outage, lost = entry.server_time or entry.time, None, None
             connection = None
@@ -111,6 +113,7 @@ def read(
             credential = entry.credential
         elif connected_at is not None:
             match entry:
+                # A start without a stop or a disconnect before it: the process before was killed.
                 case entries.StartEntry() if outage is None:
                     outage = untold or _killed(state_dir, program, connected_at)
                 case entries.RefusedEntry():

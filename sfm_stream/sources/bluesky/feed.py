@@ -129,6 +129,7 @@ class BlueskyFeed(HostMatchedFeed):
             if event.kind == "error":
                 self.announced = f"{event.status}: {event.message}"
             return found, Disposition.MESSAGE
+        # After the position is known: what is not kept moves it on as well.
         if self._is_wanted(event, found.kind):
             return found, Disposition.KEEP
         return found, Disposition.UNMATCHED
@@ -154,6 +155,7 @@ class BlueskyFeed(HostMatchedFeed):
     def after_drop(self, dropped: Dropped, *, held: float | None) -> float:
         """At once where the host restarts; otherwise with backoff, and to the next host after some failures."""
         wait = self._backoff.after_end(held)
+        # A host that accepts and restarts again and again would be asked in a tight loop.
         if dropped.at_once and (held or 0.0) >= HELD:
             return 0.0
         self._turn()

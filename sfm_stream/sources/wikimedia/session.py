@@ -152,6 +152,7 @@ class Session:
                 return
             if not line:
                 if data:
+                    # Only with its event: the id of an event that was cut off would skip it.
                     self.position = position
                     self._handlers.on_line(data)
                 data = b""

@@ -158,6 +158,7 @@ class Exchange:
     def _deadline(self) -> Iterator[None]:
         """Shuts the connection when `SILENCE` is over, which ends whatever read is under way."""
         self._late = False
+        # A timer, since requests has no limit for a whole exchange, and a read that blocks cannot look at a clock.
         timer = threading.Timer(SILENCE, self._give_up)
         timer.daemon = True
         timer.start()
@@ -168,6 +169,7 @@ class Exchange:
             failure = dropped
         finally:
             timer.cancel()
+        # Shut by the timer, the read fails in any of a dozen ways; the reason is the time, not the failure.
         if self._late:
             raise Dropped(End.NETWORK, f"no whole answer within {SILENCE:.0f} s") from failure
         if failure is not None:
@@ -213,6 +215,7 @@ def content(answer: requests.Response) -> Iterator[bytes]:
 
 
 def _received(raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    # Below urllib3, which loses the chunk that a break cuts: `body.unchunked` takes the bytes as they come.
     source = getattr(getattr(raw, "_fp", None), "fp", None)
     if source is None:  # there is no body
         return

@@ -170,12 +170,13 @@ class RuleKeeper:
             self._told = ""
             self._backoff.held(STABLE)
             self._now(fault="")
-            self.settled = stream is self._stream
+            self.settled = stream is self._stream  # it may have been asked for other rules meanwhile
 
     def _bring_about(self, stream: XStream, by: str) -> None:
         client = self._client()
         changes = self._look(client, stream)
         try:
+            # More than once: X's list may lag behind what it has just taken, and its cap be lower than was thought.
             for _ in range(ROUNDS):
                 if not changes.steps:
                     return
@@ -207,6 +208,8 @@ class RuleKeeper:
             self._accepted, self._torn = _values(own), False
             self._tell_missing(0)
         elif self._accepted is not None:
+            # Without `_accepted`, a killed process left a change half done: what is missing then is not told from what
+            # was never there, and the journal has it as missing already.
             gone = lost(self._accepted, wanted, live)
             self._tell_missing(gone, "gone at X: not deleted by this program", self.state.checked)
             if not self._torn:
@@ -228,6 +231,8 @@ class RuleKeeper:
     def _carry_out(self, client: Client, changes: Changes, by: str, granted: api.Allowance) -> None:
         missing = self._missing + changes.exposed
         done: list[Add | Delete] = []
+        # Until the change is complete, what X holds is neither the old rules nor the new ones, and must not be taken
+        # for what to go back to.
         self._torn = True
         try:
             for number, step in enumerate(changes.steps):

@@ -55,7 +55,7 @@ class Slot:
         at = self._nameless[-1]
         found = [each for each in api.live_connections(client, self.endpoint) if _began(each, at)]
         if len(found) != 1:
-            return False
+            return False  # another client of the app connected in the same moment: either could be ours
         ours = found[0]
         self._ids = [*self._ids, ours.id][-REMEMBERED:]
         self._nameless = self._nameless[:-1]
@@ -85,6 +85,8 @@ class Slot:
     def _is_own(self, connection: api.LiveConnection) -> bool:
         if connection.id in self._ids:
             return True
+        # Without an id there is only circumstance: both the address and the time must fit, since ending somebody else's
+        # connection would be worse than waiting for X to notice that ours is dead.
         known = self._address is not None and connection.client_ip == self._address
         return known and any(_began(connection, at) for at in self._nameless)
 

@@ -122,8 +122,10 @@ def _slices(
     new: Sequence[XRule], stale: Sequence[LiveRule], held: int, limit: int, kept: set[str]
 ) -> tuple[tuple[Add | Delete, ...], int]:
     """The steps, and the most rules that are missing at a time; `kept` are the terms that stay live throughout."""
+    # Where there is room, all new rules fit into it at once; where there is none, a slice is what is missing at a time.
     size = min(BATCH, max(1, limit - held, math.ceil(len(new) / SLICES)))
     needed, last = _replaced_by(new, stale, kept)
+    # To make room, those go first whose replacement comes first, and among them those that nothing needs any more.
     queue = sorted(stale, key=lambda rule: (last[rule], rule in needed))
     steps: list[Add | Delete] = []
     early: list[LiveRule] = []
@@ -131,13 +133,16 @@ def _slices(
     for start in range(0, len(new), size):
         part = tuple(new[start : start + size])
         values = {rule.value for rule in part}
+        # X refuses a value that it holds already, if under another tag: that one has to go before.
         first = [rule for rule in queue if rule.value in values]
         too_many = held + len(part) - len(first) - limit
         first += [rule for rule in queue if rule.value not in values][: max(0, too_many)]
         early += first
+        # Deleted, and its replacement comes with this slice or a later one: so many are missing while it is added.
         exposed = max(exposed, sum(last[rule] >= start for rule in early if rule in needed))
         gone = set(first)
         queue = [rule for rule in queue if rule not in gone]
+        # Everything they matched is matched by rules that are live by then.
         after = [rule for rule in queue if last[rule] < start + len(part)]
         queue = queue[len(after) :]
         held += len(part) - len(first) - len(after)
