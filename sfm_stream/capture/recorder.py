@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,20 +22,18 @@ from pathlib import Path
 import msgspec
 
 from sfm_stream import __version__, clock
-from sfm_stream.archive import recorded
-from sfm_stream.capture import check, recent_files, salvage
+from sfm_stream.capture import live, recent_files
 from sfm_stream.capture.budget import Meter
 from sfm_stream.capture.buffer import Buffer
 from sfm_stream.capture.connection import DRAIN, Connection
 from sfm_stream.capture.guards import DISK_CHECK, Guards, too_full
 from sfm_stream.capture.messages import Messages
-from sfm_stream.capture.recount import recount
+from sfm_stream.capture.recovery import Recovery
 from sfm_stream.capture.repeats import Repeats
 from sfm_stream.capture.segment import Line
 from sfm_stream.capture.signals import Interrupted, Signals
 from sfm_stream.capture.sink import SYNC, Files, Printed, Sink
-from sfm_stream.errors import STOP_CODES, ConfigError, LockedError, SfmError, StorageError
-from sfm_stream.names import PART
+from sfm_stream.errors import ConfigError, LockedError, SfmError, StorageError
 from sfm_stream.owner import require_directory
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import history, journal, last_run, status
@@ -46,8 +43,7 @@ from sfm_stream.settings.model import Budget, Credential, StreamSettings
 from sfm_stream.sources.feed import Context, Feed, Position
 from sfm_stream.sources.lines import Classified
 from sfm_stream.sources.registry import source
-from sfm_stream.supervised import STARTED, Supervision
-from sfm_stream.table import printable
+from sfm_stream.supervised import Supervision
 
 BATCH = 1 << 18
 """Bytes to compress and write at a time: what a processor has in its cache is compressed faster."""
@@ -63,53 +59,6 @@ TICK = 1.0
 """Seconds between two looks at the guards, and two live statuses."""
 
 log = logging.getLogger(__name__)
-
-
-def run(
-    settings: Callable[[], StreamSettings],
-    credential: Credential | None,
-    *,
-    settings_path: Path,
-    save: bool,
-    verbose: bool,
-) -> None:
-    """Captures until a signal asks it to stop.
-
-    Args:
-        settings: Reads the stream's settings; called again at SIGHUP.
-        credential: The secret.
-        settings_path: The file that `settings` reads.
-        save: Write files and a journal; otherwise print the lines.
-        verbose: Log more.
-
-    Raises:
-        SfmError: What no retry can fix; the message is for a person.
-    """
-    logging.Formatter.converter = time.gmtime
-    handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ"))
-    logging.basicConfig(handlers=[handler])
-    logging.getLogger("sfm_stream").setLevel(logging.DEBUG if verbose else logging.INFO)
-    signals, supervision, begun = Signals(), Supervision(), time.monotonic()
-    try:
-        recorder = Recorder(settings, settings_path, save=save, signals=signals, supervision=supervision)
-        recorder.run(credential)
-    except BrokenPipeError:
-        # The reader of our output has enough, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except SfmError as error:
-        if error.exit_code in STOP_CODES and supervision.active:
-            while not signals.stop and time.monotonic() < begun + STARTED:
-                signals.wait(begun + STARTED - time.monotonic())
-        raise
-
-
-class _OneLine(logging.Formatter):
-    """Shows control characters as escapes: what a server says must not speak to the reader's terminal."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        record.message = printable(record.message)
-        return super().formatMessage(record)
 
 
 class Recorder:
@@ -140,14 +89,7 @@ class Recorder:
         self._messages_told = 0
         self._rates: Counter | None = None
         self._meter = Meter(self._state_dir / "budget" / f"{stream.budget_key}.json", stream.budget)
-        self._live = status.Status(
-            program=stream.program,
-            pid=os.getpid(),
-            since=clock.now(),
-            credential=stream.credential,
-            per_day=stream.budget.per_day,
-            per_month=stream.budget.per_month,
-        )
+        self._live = live.begun(stream)
         self._written = b""
         self._in_force = ""
         self._due = 0.0
@@ -172,6 +114,7 @@ class Recorder:
             self._guards = Guards(
                 self._meter, self._data_dir if self._save else None, self._stream.min_free, self._journal
             )
+            self._recovery = Recovery(self._stream, self._source, self._journal, self._meter, self._note)
             if self._save:
                 before = self._prepare_files(before)
             state_dir = self._state_dir if self._save else None
@@ -235,7 +178,11 @@ class Recorder:
         self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
         before = last_run.read(self._state_dir, program)
         self._rates = Counter(self._state_dir, program)
-        self._carry_on()
+        try:
+            if (last := status.read(self._state_dir, program)) is not None:
+                self._position = live.carry_on(self._live, last)
+        except UnreadableError as error:
+            self._note(f"the last live status was lost: {error}")
         self._record_settings()
         if before.skipped > before.told:
             self._note(f"{before.skipped} unreadable entries of the journal skipped")
@@ -245,28 +192,8 @@ class Recorder:
         )
         return before
 
-    def _carry_on(self) -> None:
-        """Takes over from the last process's status what the next ones must know."""
-        try:
-            last = status.read(self._state_dir, self._stream.program)
-        except UnreadableError as error:
-            self._note(f"the last live status was lost: {error}")
-            return
-        if last is not None:
-            self._live.last_post = last.last_post
-            # Killed again before it connects, the next start must know since when posts are lost.
-            self._live.last_byte = min(filter(None, (last.last_byte, last.unwritten)), default=None)
-            self._live.posts_today, self._live.bytes_today = last.posts_today, last.bytes_today
-            self._live.messages_today, self._live.last_message = last.messages_today, last.last_message
-            self._live.last_message_at = last.last_message_at
-            self._live.unmatched_on, self._live.unmatched_today = last.unmatched_on, last.unmatched_today
-            if last.position:
-                self._position = Position(last.position, last.position_time)
-
     def _note(self, what: str) -> None:
-        """Tells of damage where a person looks."""
-        log.warning("%s", what)
-        self._live.notes += (what,)
+        live.note(self._live, what)
 
     def _record_settings(self) -> None:
         raw = self._path.read_bytes()
@@ -282,16 +209,13 @@ class Recorder:
             # A power cut takes what was not synced, though the time of the last write may have been kept.
             reach = timedelta(seconds=SYNC if before.rebooted else 0)
             with self._signals.interruptible():
-                self._adopt()
-                for segment in check.orphans(self._data_dir, stream.program):
-                    check.forget(segment)
-                flushed = [self._salvage(path, reach) for path in salvage.leftovers(self._data_dir, stream.program)]
+                flushed = self._recovery.files(reach)
             probe = self._data_dir / f".{stream.program}.probe"
             probe.touch(mode=0o640)
             probe.unlink()
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error
-        self._recount()
+        self._recovery.counters()
         self._sink = Files(
             self._data_dir,
             stream.program,
@@ -302,27 +226,10 @@ class Recorder:
             self._source.classify,
         )
         outage = before.outage
-        if flushed and outage is not None and max(flushed) < outage.start:
+        if flushed is not None and outage is not None and flushed < outage.start:
             # What arrived after the last flush of a killed process is lost with it: the gap begins there.
-            return msgspec.structs.replace(before, outage=msgspec.structs.replace(outage, start=max(flushed)))
+            return msgspec.structs.replace(before, outage=msgspec.structs.replace(outage, start=flushed))
         return before
-
-    def _recount(self) -> None:
-        """Restores counters that were lost from the journals, which have by now what a crash left, too."""
-        if self._meter.lost is None:
-            return
-        stream, now, lost = self._stream, clock.now(), self._meter.lost
-        found = recount(self._state_dir, stream.program, stream.credential, now)
-        damaged = self._meter.path.exists()
-        unknown = found.unknown
-        if damaged and not found.connected:
-            unknown = unknown or "no journal tells of it"
-        self._meter.restore(found.days, now, f"{lost}, and {unknown}" if unknown else "")
-        if damaged or unknown or self._meter.spent.this_month:
-            self._note(f"the counters of the budget were lost ({lost}), and were recounted from the journals")
-            self._journal.write(
-                "budget", reason=f"counters recounted from the journals: {lost}", posts=self._meter.spent.this_month
-            )
 
     def _wait_for_room(self) -> None:
         """A stream does not begin on a full disk: no post is paid for that cannot be kept."""
@@ -335,28 +242,6 @@ class Recorder:
             self._write_status()
             self._signals.wait(DISK_CHECK)
             self._guards.measure()
-
-    def _adopt(self) -> None:
-        """Journals the files that a kill kept from being journaled: between its new name and the entry there is one."""
-        files = salvage.finished(self._data_dir, self._stream.program)
-        known = recorded.look_up(self._state_dir, self._stream.program, set(files)) if files else {}
-        for name in sorted(files.keys() - known.keys()):
-            found = salvage.examine(files[name], self._source.classify)
-            self._journal.write("salvage", segment=f"{name}{PART}", **msgspec.structs.asdict(found))
-            if self._meter.spent.segment == f"{name}{PART}":
-                self._meter.catch_up(f"{name}{PART}", found.posts, found.lost_after)
-
-    def _salvage(self, path: Path, reach: timedelta) -> datetime:
-        saved = salvage.salvage(path, self._source.classify)
-        saved = msgspec.structs.replace(saved, lost_after=saved.lost_after - reach)
-        log.warning("salvaged %s: %d posts, and %d bytes were torn", path.name, saved.posts, saved.torn_bytes)
-        if saved.aside:
-            self._note(
-                f"{path.name} was damaged: what is certain is in {saved.file or 'no file'}, all in {saved.aside}"
-            )
-        self._journal.write("salvage", segment=path.name, **msgspec.structs.asdict(saved))
-        self._meter.catch_up(path.name, saved.posts + (saved.aside_lines or 0), saved.lost_after)
-        return saved.lost_after
 
     def _receive(self, line: bytes, classified: Classified) -> None:
         position = Position(classified.position, classified.time) if classified.position else None
@@ -387,42 +272,31 @@ class Recorder:
     def _write_lines(self) -> None:
         if lines := self._buffer.take(BATCH):
             self._sink.write(lines)
-            self._count(lines)
+            now = clock.now()
+            live.count_posts(self._live, len(lines), sum(len(line.raw) for line in lines), now)
+            self._meter.add(len(lines), now)
+            if self._rates is not None:
+                self._rates.add(len(lines), now)
         if lost := self._buffer.overflow():
             log.error("%d posts dropped: they came faster than they could be written", lost.posts)
             self._journal.write("overflow", **msgspec.structs.asdict(lost))
             self._meter.add(lost.posts, lost.last_time)
 
-    def _count(self, lines: list[Line]) -> None:
-        now, live = clock.now(), self._live
-        if live.last_post is None or live.last_post.date() != now.date():
-            live.posts_today = live.bytes_today = 0
-        live.last_post = now
-        live.posts_today += len(lines)
-        live.bytes_today += sum(len(line.raw) for line in lines)
-        self._meter.add(len(lines), now)
-        if self._rates is not None:
-            self._rates.add(len(lines), now)
-
     def _keep_messages(self, *, closing: bool = False) -> None:
         """Journals and counts the lines that are no posts."""
         self._messages.journal(self._journal, closing=closing)
         if new := self._messages.count - self._messages_told:
-            now, live = clock.now(), self._live
-            if live.last_message_at is None or live.last_message_at.date() != now.date():
-                live.messages_today = 0
             self._messages_told += new
-            live.messages_today += new
-            live.last_message, live.last_message_at = self._messages.last, now
+            live.count_messages(self._live, new, self._messages.last, clock.now())
 
     def _look_after(self, connection: Connection) -> None:
         """Keeps the guards and the live status, about once a second or when the state has changed."""
         connection.tick()
-        live, now = self._live, time.monotonic()
-        self._feed.fill_status(live)
+        shown, now = self._live, time.monotonic()
+        self._feed.fill_status(shown)
         self._note_rules()
-        same = live.state == connection.state and live.segment == self._sink.current
-        if now < self._due and same and (live.position or connection.begun is None):
+        same = shown.state == connection.state and shown.segment == self._sink.current
+        if now < self._due and same and (shown.position or connection.begun is None):
             return
         self._due = now + TICK
         if self._lock is not None and self._failure is None:
@@ -434,9 +308,9 @@ class Recorder:
             self._signals.stop = "supervisord is gone"
         self._guards.check(connection, self._buffer.count)
         self._keep_messages()
-        live.state, live.detail, live.since = connection.state, connection.detail, connection.since
-        live.connected_since = connection.connected_since
-        live.last_byte = connection.last_byte or live.last_byte
+        shown.state, shown.detail, shown.since = connection.state, connection.detail, connection.since
+        shown.connected_since = connection.connected_since
+        shown.last_byte = connection.last_byte or shown.last_byte
         self._note_position(connection)
         self._write_status()
         if self._rates is not None:
@@ -444,11 +318,11 @@ class Recorder:
 
     def _note_rules(self) -> None:
         """Keeps when the rules at the source first were those of the settings."""
-        live = self._live
-        in_force = live.rules_live != "" and live.rules_live == live.rules_wanted
-        if self._save and in_force and self._in_force != live.settings:
-            self._in_force = live.settings
-            history.record_in_force(self._state_dir, self._stream.program, live.settings, live.rules_checked)
+        shown = self._live
+        in_force = shown.rules_live != "" and shown.rules_live == shown.rules_wanted
+        if self._save and in_force and self._in_force != shown.settings:
+            self._in_force = shown.settings
+            history.record_in_force(self._state_dir, self._stream.program, shown.settings, shown.rules_checked)
 
     def _note_position(self, connection: Connection) -> None:
         """Tells how far the stream has come: no further than what a power cut would leave."""
@@ -460,15 +334,11 @@ class Recorder:
             elif self._durable is not durable:
                 self._position = self._durable
             self._position = self._position or connection.begun
-        live = self._live
         if self._position is not None:
-            live.position, live.position_time = self._position
+            self._live.position, self._live.position_time = self._position
         if new := self._feed.unmatched - self._unmatched_told:
-            today = clock.now().date()
-            if live.unmatched_on != today:
-                live.unmatched_on, live.unmatched_today = today, 0
             self._unmatched_told += new
-            live.unmatched_today += new
+            live.count_unmatched(self._live, new, clock.now())
 
     def _on_death(self, error: BaseException) -> None:
         """A thread of the feed's died of what no retry can fix."""
@@ -481,51 +351,32 @@ class Recorder:
             return None
         try:
             with self._signals.interruptible():
-                self._position = self._position or self._last_kept()
+                self._position = self._position or self._recovery.last_kept()
                 if self._position is not None:
-                    self._recover(feed, (self._position.time or clock.now()) - OVERLAP)
+                    begin = (self._position.time or clock.now()) - OVERLAP
+                    self._recovery.repeats(begin, feed, self._repeats)
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error
         return self._position
 
-    def _recover(self, feed: Feed, begin: datetime) -> None:
-        for path in recent_files.since(begin, self._data_dir, self._state_dir, self._stream.program):
-            for line in salvage.lines(path):
-                classified = self._source.classify(line)
-                if classified.time is None or classified.time >= begin:
-                    self._repeats.is_known(classified)
-                    feed.restore(line)
-
-    def _last_kept(self) -> Position | None:
-        """The position of the last line in the files: of a process that was killed early, or whose status is lost."""
-        begin = clock.now() - recent_files.LONGEST
-        for path in reversed(recent_files.since(begin, self._data_dir, self._state_dir, self._stream.program)):
-            lines = salvage.lines(path)
-            if (last := next(lines, None)) is not None and self._source.classify(last).position:
-                for last in lines:  # noqa: B007 - the last is wanted
-                    pass
-                found = self._source.classify(last)
-                return Position(found.position, found.time)
-        return None
-
     def _write_status(self) -> None:
         """Replaces the status file if anything that a person would look at has changed, and keeps the counters."""
-        live = self._live
-        live.today, live.this_month = self._meter.spent.today, self._meter.spent.this_month
-        live.dollars = self._meter.dollars_this_month
-        live.segment = self._sink.current
-        live.buffer, live.buffer_high = self._buffer.size, self._buffer.high_water
-        live.unwritten = self._unwritten()
-        live.free, live.floor = self._guards.room.free >> 20 << 20, self._guards.room.floor
-        content = msgspec.json.encode(live)
+        shown = self._live
+        shown.today, shown.this_month = self._meter.spent.today, self._meter.spent.this_month
+        shown.dollars = self._meter.dollars_this_month
+        shown.segment = self._sink.current
+        shown.buffer, shown.buffer_high = self._buffer.size, self._buffer.high_water
+        shown.unwritten = self._unwritten()
+        shown.free, shown.floor = self._guards.room.free >> 20 << 20, self._guards.room.floor
+        content = msgspec.json.encode(shown)
         if content == self._written:
             return
         self._written = content
         if self._save:
             if isinstance(self._sink, Files):
-                self._meter.spent.segment, self._meter.spent.of_segment = live.segment or "", self._sink.posts
+                self._meter.spent.segment, self._meter.spent.of_segment = shown.segment or "", self._sink.posts
             try:
-                status.write(self._state_dir, live)
+                status.write(self._state_dir, shown)
                 self._meter.save()
             except OSError as error:
                 raise _storage_error(error, self._state_dir) from error

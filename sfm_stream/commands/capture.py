@@ -115,7 +115,7 @@ def _capture(
 
     import msgspec
 
-    from sfm_stream.capture import recorder
+    from sfm_stream.capture.run import run
     from sfm_stream.owner import become_owner, refuse_root
     from sfm_stream.settings.config import credential_of, read_environment, read_stream
     from sfm_stream.settings.environment import environment_path, take_up
@@ -145,4 +145,4 @@ def _capture(
         refuse_root(f"{arguments} --save", Path(data_dir or stream.data_dir), Path(stream.state_dir))
     else:
         become_owner(Path(stream.state_dir))  # the budget's counters are kept there
-    recorder.run(settings, credential, settings_path=path, save=save, verbose=verbose)
+    run(settings, credential, settings_path=path, save=save, verbose=verbose)
