@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 CONFIG_DIR = Path("/etc/sfm")
+DATA_DIR = Path("/var/lib/sfm/data")
 STATE_DIR = Path("/var/lib/sfm/state")
+"""As the settings have them (`sfm_stream.settings.model`), which commands that read no settings do not import."""
 
 _DIRECTORY = click.Path(path_type=Path, readable=False)
 """Whether it can be read is for the command to say, which knows who may."""

@@ -10,7 +10,7 @@ import click
 
 from sfm_stream.durable import replace_file
 from sfm_stream.owner import become_owner, require_directory
-from sfm_stream.places import STATE_DIR
+from sfm_stream.places import DATA_DIR, STATE_DIR
 from sfm_stream.table import json_text
 
 
@@ -29,7 +29,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--dir",
             "data_dir",
             type=path,
-            default=Path("/var/lib/sfm/data"),
+            default=DATA_DIR,
             show_default=True,
             help="Where the programs put their files.",
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sfm_stream.places import config_dir_option, state_dir_option
+from sfm_stream.places import DATA_DIR, config_dir_option, state_dir_option
 from sfm_stream.table import json_option, json_text, progress, size
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sfm_stream.report.page_figures import Report
     from sfm_stream.settings.collection import Collection
 
-_DATA_DIR = Path("/var/lib/sfm/data")
 _DAY = click.DateTime(["%Y-%m-%d"])
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
 
@@ -120,7 +119,7 @@ def _places(
 
     streams = [each for each in list_streams(config_dir) if not isinstance(each, Unusable)]
     state = find_state_dir(state_dir, config_dir)
-    data = data_dir or (Path(streams[0].data_dir) if streams else _DATA_DIR)
+    data = data_dir or (Path(streams[0].data_dir) if streams else DATA_DIR)
     collection = read_collection(config_dir)
     for source in registry.names():  # while they can be read
         registry.source(source).features(b"")

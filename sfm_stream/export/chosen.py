@@ -16,11 +16,10 @@ from sfm_stream.errors import UsageError
 from sfm_stream.export import files
 from sfm_stream.export.files import Places, Report, Source, Span
 from sfm_stream.owner import become_owner, require_directory
-from sfm_stream.places import STATE_DIR, config_dir_option, find_state_dir, state_dir_option
+from sfm_stream.places import DATA_DIR, STATE_DIR, config_dir_option, find_state_dir, state_dir_option
 from sfm_stream.settings.faults import nearest
 from sfm_stream.sources import registry
 
-DATA_DIR = Path("/var/lib/sfm/data")
 _TIMES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 

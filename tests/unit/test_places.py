@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sfm_stream.places import STATE_DIR, find_state_dir
+from sfm_stream.places import DATA_DIR, STATE_DIR, find_state_dir
+from sfm_stream.settings import model
 
 
 def test_a_given_state_directory_is_taken(tmp_path: Path) -> None:
@@ -29,3 +30,8 @@ def test_without_one_it_is_the_usual_one(tmp_path: Path, content: str | None) ->
         (tmp_path / "streams").mkdir()
         (tmp_path / "streams" / "a.json").write_text(content, errors="surrogateescape")
     assert find_state_dir(None, tmp_path) == STATE_DIR
+
+
+def test_commands_look_where_the_settings_put_things() -> None:
+    """Two names for one default, since most commands import no settings."""
+    assert (str(DATA_DIR), str(STATE_DIR)) == (model.DATA_DIR, model.STATE_DIR)
