@@ -15,7 +15,7 @@ from sfm_stream.capture.segment import Line
 from sfm_stream.capture.sink import RECENT, Files
 from sfm_stream.compression.formats import FORMATS, Format
 from sfm_stream.record.journal import Journal
-from sfm_stream.sources.base import Classified, LineKind
+from sfm_stream.sources.lines import Classified, LineKind
 from sfm_stream.sources.x.envelope import classify
 from sfm_stream.sources.x.simulator.apps import App, AppLimits
 from sfm_stream.sources.x.simulator.generator import Draft, Generator
