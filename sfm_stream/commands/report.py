@@ -69,11 +69,15 @@ def report(
         raise click.UsageError("Give a directory for the pages with -o, or --json for the figures.")
     if start and end and end < start:
         raise click.UsageError(f"--to {end:%Y-%m-%d} is before --from {start:%Y-%m-%d}.")
-    from sfm_stream.errors import FindingsError, StorageError
+    from sfm_stream.errors import FindingsError, StorageError, UsageError
     from sfm_stream.report.page_gather import Wanted, files_in, gather, look
     from sfm_stream.report.summary_store import Store
 
     if output is not None:
+        import importlib.util
+
+        if importlib.util.find_spec("jinja2") is None:
+            raise UsageError("pages need Jinja2: pip install 'sfm-stream[report]'; --json does without")
         from sfm_stream.report import page_output  # before root becomes the owner of the files, who may not read it
     state, data, collection = _places(config_dir, state_dir, data_dir, archive_dir)
     store = Store(state)

@@ -16,7 +16,7 @@ from sfm_stream.report.summary_files import CaptureFile, Place
 from sfm_stream.settings.collection import Description
 from sfm_stream.settings.model import StreamSettings
 
-_COMMON = frozenset(field.name for field in msgspec.structs.fields(StreamSettings)) - {"source"}
+_COMMON = frozenset(field.name for field in msgspec.structs.fields(StreamSettings))
 """Settings that say how a stream runs, not what it asks for."""
 
 
@@ -245,6 +245,11 @@ class Report(msgspec.Struct, kw_only=True):
         return dict(sorted(found.items()))
 
     @property
+    def days(self) -> list[date]:
+        """All days, in order."""
+        return [self.start + timedelta(days=each) for each in range((self.end - self.start).days + 1)]
+
+    @property
     def all_faults(self) -> list[str]:
         """What could not be looked at."""
         return [*self.faults, *(f"{each.program}: {fault}" for each in self.streams for fault in each.faults)]
@@ -341,7 +346,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def kind(gap: Gap) -> str:
+def gap_kind(gap: Gap) -> str:
     """``lost``, ``recovered``, or ``planned``: asked for, and made good by nobody."""
     if gap.recovered:
         return "recovered"
@@ -354,11 +359,18 @@ def within(gap: Gap, coverage: Coverage) -> float:
     return max(0.0, (min(gap.end or coverage.end, coverage.end) - start).total_seconds())
 
 
+def total_seconds(coverage: Coverage | None, kind: str) -> float | None:
+    """How long the gaps of a kind last; None where nothing is known of them."""
+    if coverage is None or coverage.fault or coverage.start is None:
+        return None
+    return sum(within(gap, coverage) for gap in coverage.gaps if gap_kind(gap) == kind)
+
+
 def causes(coverage: Coverage) -> list[Cause]:
     """Its gaps by kind and cause, the longest first."""
     found: dict[tuple[str, str], list[float]] = {}
     for gap in coverage.gaps:
-        found.setdefault((kind(gap), gap.cause), []).append(within(gap, coverage))
+        found.setdefault((gap_kind(gap), gap.cause), []).append(within(gap, coverage))
     rows = [
         Cause(cause=cause, kind=which, gaps=len(lengths), seconds=sum(lengths))
         for (which, cause), lengths in found.items()

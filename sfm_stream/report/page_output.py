@@ -13,13 +13,14 @@ from sfm_stream import reading
 from sfm_stream.durable import replace_file
 from sfm_stream.errors import StorageError
 from sfm_stream.owner import name_of
+from sfm_stream.report.page import pages
 from sfm_stream.report.page_figures import Report
-from sfm_stream.report.page_tables import tables
+from sfm_stream.report.page_tables import files_of, tables
 from sfm_stream.table import csv_text, json_text
 
 MARKER = ".sfm-report.json"
 """Names the files of the last report: no other is ever replaced or removed."""
-_OURS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.(html|csv|json)")
+_OURS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(html|csv|json)")
 
 
 def write(report: Report, directory: Path) -> None:
@@ -55,6 +56,9 @@ def _files(report: Report) -> Iterator[tuple[str, str]]:
     yield "report.json", json_text(report) + "\n"
     for table in tables(report):
         yield f"{table.name}.csv", csv_text(table.header, table.rows) + "\n"
+    for stream in report.streams:
+        yield f"files-{stream.program}.csv", files_of(stream)
+    yield from pages(report)
 
 
 def _before(directory: Path) -> set[str]:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sfm_stream import clock
-from sfm_stream.record.gaps import Coverage
-from sfm_stream.report.page_figures import Report, Top, causes, kind, within
+from sfm_stream.report.page_figures import Report, Stream, Top, causes, gap_kind, total_seconds
 from sfm_stream.report.summary import time_of
+from sfm_stream.table import csv_text
 
 
 class Table(NamedTuple):
@@ -27,7 +27,7 @@ class Table(NamedTuple):
 
 
 def tables(report: Report) -> Iterator[Table]:
-    """All tables; each row begins with its program."""
+    """All tables but those of files; each row begins with its program."""
     yield _streams(report)
     yield Table("posts-by-hour", ("program", "hour", "posts"), list(_hours(report)))
     yield Table("posts-by-day", ("program", "day", "posts"), list(_days(report)))
@@ -44,7 +44,6 @@ def tables(report: Report) -> Iterator[Table]:
     if "accounts" not in report.without:
         yield Table("accounts", ("program", "account", "name", "posts"), _top(report, "accounts"))
     yield _volume(report)
-    yield Table("files", ("program", "file", "sha256", "bytes", "posts", "fault"), list(_files(report)))
 
 
 def _streams(report: Report) -> Table:
@@ -55,7 +54,7 @@ def _streams(report: Report) -> Table:
     rows = []
     for each in report.streams:
         found = each.coverage
-        lengths = (seconds(found, which) for which in ("lost", "recovered", "planned"))
+        lengths = (total_seconds(found, which) for which in ("lost", "recovered", "planned"))
         rows.append(
             (
                 *(each.program, each.source, each.description.title or None, each.posts, each.deletes, each.duplicates),
@@ -66,13 +65,6 @@ def _streams(report: Report) -> Table:
             )
         )
     return Table("streams", header, rows)
-
-
-def seconds(coverage: Coverage | None, which: str) -> float | None:
-    """How long the gaps of a kind last; None where nothing is known of them."""
-    if coverage is None or coverage.fault or coverage.start is None:
-        return None
-    return sum(within(gap, coverage) for gap in coverage.gaps if kind(gap) == which)
 
 
 def _hours(report: Report) -> Iterator[Sequence[object]]:
@@ -91,7 +83,7 @@ def _gaps(report: Report) -> Iterator[Sequence[object]]:
     for each in report.streams:
         for gap in each.coverage.gaps if each.coverage else ():
             end = _text(gap.end) if gap.end else None
-            yield each.program, _text(gap.start), end, gap.seconds, kind(gap), gap.cause, gap.backfill_minutes
+            yield each.program, _text(gap.start), end, gap.seconds, gap_kind(gap), gap.cause, gap.backfill_minutes
 
 
 def _causes(report: Report) -> Iterator[Sequence[object]]:
@@ -143,10 +135,10 @@ def _volume(report: Report) -> Table:
     return Table("volume", header, rows)
 
 
-def _files(report: Report) -> Iterator[Sequence[object]]:
-    for each in report.streams:
-        for file in each.files:
-            yield each.program, file.name, file.sha256 or None, file.bytes, file.posts, file.fault or None
+def files_of(stream: Stream) -> str:
+    """The files of a stream as CSV; the same bytes as long as the files are the same."""
+    rows = [(file.name, file.sha256 or None, file.bytes, file.posts, file.fault or None) for file in stream.files]
+    return csv_text(("file", "sha256", "bytes", "posts", "fault"), rows) + "\n"
 
 
 def _text(time: datetime) -> str:
