@@ -15,10 +15,12 @@ from sfm_stream.table import printable
 _COMMANDS = {
     "gaps": "sfm_stream.commands.gaps:gaps",
     "status": "sfm_stream.commands.status:status",
+    "alert": "sfm_stream.commands.alert:alert",
     "audit": "sfm_stream.commands.audit:audit",
     "check": "sfm_stream.commands.check:check",
     "filterstream": "sfm_stream.commands.capture:filterstream",
     "history": "sfm_stream.commands.history:history",
+    "metrics": "sfm_stream.commands.metrics:metrics",
     "organizedata": "sfm_stream.commands.organizedata:organizedata",
     "read": "sfm_stream.commands.read:read",
     "report": "sfm_stream.commands.report:report",

@@ -64,6 +64,19 @@ def host(found: HostView, now: datetime) -> Iterator[tuple[str, str]]:
         yield "troubles", "; ".join(each.text for each in found.troubles)
 
 
+def digest(view: View) -> str:
+    """All of it for a letter: lines, since a wide table is unreadable there."""
+    lines = [
+        f"{each.program}: {each.state}; {each.posts_today} posts today, {table.size(each.bytes_today)}"
+        f"{f', {each.covered:.2%} of 24 h covered' if each.covered is not None else ''}"
+        f"{f'; {each.note}' if each.note else ''}"
+        for each in view.streams
+    ]
+    return "\n".join(
+        map(table.printable, [*lines, "", *(f"{name}: {said}" for name, said in host(view.host, view.time))])
+    )
+
+
 def reasons(view: View, streams: Sequence[StreamView]) -> list[str]:
     """Why all is not well, a line each; nothing where it is."""
     failing = [each.program for each in streams if not each.well]

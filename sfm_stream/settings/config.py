@@ -21,8 +21,10 @@ import msgspec
 
 from sfm_stream import reading
 from sfm_stream.errors import ConfigError, UsageError
+from sfm_stream.settings.alerts import alert_faults
 from sfm_stream.settings.environment import NAMES, convert_environment, missing_files
 from sfm_stream.settings.faults import Fault, UnknownKey, convert, nearest, show
+from sfm_stream.settings.host import AlertSettings
 from sfm_stream.settings.model import Credential, StreamSettings
 from sfm_stream.sources import registry
 
@@ -127,6 +129,19 @@ def read_environment(path: Path) -> dict[str, str]:
         raise ConfigError("\n".join(map(str, faults)))
     _refuse_open(path)
     return values
+
+
+def read_alerts(path: Path) -> AlertSettings | None:
+    """How people are told of trouble; None where there is no such file.
+
+    Raises:
+        ConfigError: As for `read_credential`.
+    """
+    if not path.exists():
+        return None
+    settings = _read(path, AlertSettings, alert_faults, unknown=[])
+    _refuse_open(path)
+    return settings
 
 
 def _refuse_open(path: Path) -> None:

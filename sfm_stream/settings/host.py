@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 
 from sfm_stream import clock, reading
+from sfm_stream.settings.faults import Secret
 
 SUPERVISOR_CONFIG = "/etc/supervisor/supervisord.conf"
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -48,6 +49,22 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
 
 
+class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How people are told of trouble: ``alert.json``, which holds secrets.
+
+    Attributes:
+        command: A command line, split as a shell would; it gets each message on standard input.
+        mail: Addresses that sendmail sends to.
+        urls: Addresses of services, as apprise has them.
+        digest: The hour of the day (UTC) for the state of all streams, like ``07:30``; "" for never.
+    """
+
+    command: str = ""
+    mail: tuple[str, ...] = ()
+    urls: tuple[Secret, ...] = ()
+    digest: str = ""
+
+
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """Work that is under way on purpose: ``planned.json``, which a deployment writes when it begins and removes.
 
@@ -58,6 +75,11 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     until: clock.Time
     by: str = ""
+
+
+def alert_path(config_dir: Path) -> Path:
+    """Where it is written how people are told."""
+    return config_dir / "alert.json"
 
 
 def host_path(config_dir: Path) -> Path:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sfm_stream import __version__
+from sfm_stream.settings.alerts import monitor_faults
 from sfm_stream.settings.checks import name_faults, repeated
 from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, HostDefaults, HostVars
 from sfm_stream.settings.directories import directory_faults, directory_warnings
@@ -186,6 +187,7 @@ def _variable_faults(
     yield from simulator_faults(variables.get("sfm_simulator"))
     yield from directory_faults(settled)
     yield from user_faults(settled)
+    yield from monitor_faults(settled)
 
 
 def _defaults(
