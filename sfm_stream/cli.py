@@ -18,6 +18,7 @@ _COMMANDS = {
     "alert": "sfm_stream.commands.alert:alert",
     "audit": "sfm_stream.commands.audit:audit",
     "check": "sfm_stream.commands.check:check",
+    "export": "sfm_stream.commands.export:export",
     "filterstream": "sfm_stream.commands.capture:filterstream",
     "history": "sfm_stream.commands.history:history",
     "metrics": "sfm_stream.commands.metrics:metrics",

@@ -30,13 +30,17 @@ class Keys:
         )
         self.told = False
 
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._database.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._database.close()
+        self.close()
 
     def end(self, keys: Iterable[str], until: int | None, *, edited: bool) -> None:
         """All of these keys before the place `until` is gone; wherever it is, with None."""

@@ -125,7 +125,6 @@ class Rows(NamedTuple):
         sent: When the service sent such a thing, or when it was made; None where neither is told.
         late: How long after that it may arrive: where a source replays, as long as it does.
         terms: What the service, or the law, asks of those who pass its posts on; a sentence or two.
-        schemas: Other tables of the same posts, by name, such as that of another tool.
     """
 
     columns: tuple[Column, ...]
@@ -137,7 +136,6 @@ class Rows(NamedTuple):
     sent: Callable[[Any], str | None]
     late: timedelta
     terms: str
-    schemas: Mapping[str, Rows] = {}
 
     def row(self, names: Sequence[str]) -> Callable[[Any], Row]:
         """What makes rows of these columns.

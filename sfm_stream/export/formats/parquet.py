@@ -1,0 +1,88 @@
+"""Parquet, in row groups that fit into little memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sfm_stream.export.columns import Field
+from sfm_stream.export.formats import Writer
+from sfm_stream.sources.rows import Kind, Value
+
+_TYPES = {
+    Kind.TEXT: pa.string(),
+    Kind.JSON: pa.string(),
+    Kind.TIME: pa.timestamp("us", "UTC"),
+    Kind.INTEGER: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+}
+ROWS = 50_000
+"""Rows of a row group, at most."""
+CHARACTERS = 16 << 20
+"""Of a row group, about: a group is made in memory."""
+
+
+class Parquet:
+    """See `sfm_stream.export.formats.Writer`. Times are timestamps; one that no timestamp can say is empty.
+
+    Args:
+        path: The file.
+        fields: Its columns.
+        metadata: What else it says of itself.
+    """
+
+    def __init__(self, path: Path, fields: Sequence[Field], metadata: Mapping[str, str] | None = None) -> None:
+        self.notes: list[str] = []
+        pa.set_memory_pool(pa.system_memory_pool())  # what is free goes back to the system
+        self._path, self._times = path, [field.kind is Kind.TIME for field in fields]
+        described = [pa.field(field.name, _TYPES[field.kind], metadata={"description": field.what}) for field in fields]
+        self._schema = pa.schema(described, metadata=dict(metadata or {}))
+        self._writer: Any = pq.ParquetWriter(str(path), self._schema, compression="zstd")
+        self._rows: list[Sequence[Value]] = []
+        self._size = 0
+
+    def write(self, rows: Sequence[Sequence[Value]]) -> None:
+        """See `sfm_stream.export.formats.Writer`."""
+        for row in rows:
+            self._rows.append(row)
+            self._size += sum(len(each) for each in row if isinstance(each, str))
+            if len(self._rows) >= ROWS or self._size >= CHARACTERS:
+                self._flush()
+
+    def finish(self) -> None:
+        """See `sfm_stream.export.formats.Writer`."""
+        self._flush()
+        self._writer.close()
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        columns = []
+        for index, field in enumerate(self._schema):
+            values: list[Any] = [row[index] for row in self._rows]
+            if self._times[index]:
+                values = [_time(each) for each in values]
+            columns.append(pa.array(values, field.type))
+        self._rows, self._size = [], 0
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+
+
+def writer(name: str, path: Path, fields: Sequence[Field], *, excel: bool) -> Writer:  # noqa: ARG001 - there is one
+    """The writer of the format; see `sfm_stream.export.formats.Format.writer`."""
+    return Parquet(path, fields)
+
+
+def _time(text: Value) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,219 @@
+"""An export: what was chosen goes into one file, which is whole or not there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sfm_stream.archive.job import count
+from sfm_stream.durable import sync_directory
+from sfm_stream.errors import StorageError, UsageError
+from sfm_stream.export import columns, package
+from sfm_stream.export.chosen import Host, Stream
+from sfm_stream.export.columns import FILE, RAW, Field
+from sfm_stream.export.formats import Format, Writer
+from sfm_stream.export.keys import Keys
+from sfm_stream.export.posts import Post, Posts, Wanted
+from sfm_stream.export.pseudonyms import Pseudonyms
+from sfm_stream.export.reader import strict
+from sfm_stream.export.sample import Sample
+from sfm_stream.sources.registry import source
+from sfm_stream.sources.rows import Rows, Value
+
+_ROWS = 500
+"""Rows that are given to a writer at a time."""
+
+
+class Order(NamedTuple):
+    """What is to be exported, and how.
+
+    Attributes:
+        streams: Whose posts.
+        wanted: Which of them.
+        form: Into which format.
+        path: Into which file.
+        columns: As ``--columns`` has them; None for the usual ones.
+        excel: Whether CSV is for a spreadsheet.
+        key: What pseudonyms are made with; None for none.
+        options: What was asked, for the descriptor.
+    """
+
+    streams: Sequence[Stream]
+    wanted: Wanted
+    form: Format
+    path: Path
+    columns: str | None = None
+    excel: bool = False
+    key: bytes | None = None
+    options: Mapping[str, object] = {}
+
+
+class Outcome(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        rows: Rows written.
+        counts: Lines, by what became of them.
+        notes: What a person should know.
+        faults: Files that could not be read to their end, a line each.
+    """
+
+    rows: int
+    counts: Counter[str]
+    notes: list[str]
+    faults: list[str]
+
+
+def run(order: Order, host: Host | None, advance: Callable[[int], None] = lambda _rows: None) -> Outcome:
+    """Exports; a run that was ended leaves a hidden ``.part`` file alone, which the next one begins anew.
+
+    Args:
+        order: What.
+        host: Where a file is looked for that was moved meanwhile, and where records are.
+        advance: Called with each number of rows done.
+
+    Raises:
+        UsageError: What is asked does not go together.
+        StorageError: It cannot be written.
+    """
+    order.form.require()
+    tables = {each.source: source(each.source).rows() for each in order.streams}
+    fields = _fields(order, tables)
+    faults: list[str] = []
+    part = order.path.with_name(f".{order.path.name}.part")
+    try:
+        with Keys() as keys:
+            posts = _posts(order, host, tables, keys, faults.append)
+            for each in posts:
+                each.learn()
+            limit = _draw(posts, order.wanted.sample)
+            writer = order.form.writer(part, fields, excel=order.excel)
+            rows = sum(_write(each, writer, _maker(order, fields, each, tables), limit, advance) for each in posts)
+            writer.finish()
+        notes = [*writer.notes, *_notes(posts)]
+        part.replace(order.path)
+        sync_directory(order.path.parent)
+        resource = package.describe(
+            order.path,
+            order.form,
+            fields,
+            [_origin(each) for each in posts],
+            rows=rows,
+            span=order.wanted.span,
+            options=order.options,
+            notes=notes,
+            state=host.state if host else None,
+        )
+        notes += package.keep(order.path.parent, resource)
+    except OSError as error:
+        raise StorageError(f"{order.path}: cannot be written: {error.strerror or error}") from error
+    return Outcome(rows, sum((each.counts for each in posts), Counter()), notes, faults)
+
+
+def _fields(order: Order, tables: Mapping[str, Rows]) -> list[Field]:
+    asked = order.columns
+    if order.form.columns:
+        if asked:
+            raise UsageError(f"--format {order.form.name} has one column, and takes no --columns")
+        if order.form.name == "ids" and order.key is not None:
+            raise UsageError("--format ids is of ids, which pseudonyms would replace; leave one of the two")
+        asked = order.form.columns
+    fields = columns.choose(tables, asked, raw=order.form.name == "parquet" and order.key is None)
+    if order.key is not None and any(each.name == RAW for each in fields):
+        raise UsageError("raw holds what pseudonyms replace; leave it out of --columns, or leave --pseudonymise")
+    if order.form.name == "xlsx" and any(each.name == RAW for each in fields):
+        raise UsageError("raw does not fit into cells of XLSX; take csv, jsonl or parquet for it")
+    return fields
+
+
+def _posts(
+    order: Order, host: Host | None, tables: Mapping[str, Rows], keys: Keys, report: Callable[[str], None]
+) -> list[Posts]:
+    found, first = [], 0
+    for each in order.streams:
+        places = host.places if host else None
+        found.append(Posts(each, places, order.wanted, keys, report, tables[each.source], first))
+        first += len(each.files)
+    return found
+
+
+def _draw(posts: Sequence[Posts], size: int | None) -> int | None:
+    if size is None:
+        return None
+    sample = Sample(size)
+    for each in posts:
+        each.draw(sample)
+    return sample.limit
+
+
+def _maker(
+    order: Order, fields: Sequence[Field], posts: Posts, tables: Mapping[str, Rows]
+) -> Callable[[Post], list[Value]]:
+    changes: list[Callable[[Field, Callable[[Any], Value]], Callable[[Any], Value]]] = []
+    if order.key is not None:
+        changes.append(Pseudonyms(order.key, tables[posts.stream.source]).change)
+    if order.form.name == "csv":
+        changes.append(columns.for_spreadsheet if order.excel else columns.for_text)
+
+    def change(field: Field, value: Callable[[Any], Value]) -> Callable[[Any], Value]:
+        for each in changes:
+            value = each(field, value)
+        return value
+
+    make = columns.maker([each for each in fields if each.name not in (FILE, RAW)], posts.stream.source, change)
+    of_line = [(index, _OF_LINE[each.name]) for index, each in enumerate(fields) if each.name in _OF_LINE]
+    if not of_line:
+        return lambda post: make(post.what)
+
+    def made(post: Post) -> list[Value]:
+        row = make(post.what)
+        for index, value in of_line:
+            row.insert(index, value(post))
+        return row
+
+    return made
+
+
+def _raw(post: Post) -> str | None:
+    line = strict(post.line)
+    return None if line is None else line.decode()
+
+
+_OF_LINE: Mapping[str, Callable[[Post], Value]] = {FILE: lambda post: post.source.name, RAW: _raw}
+
+
+def _write(
+    posts: Posts, writer: Writer, make: Callable[[Post], list[Value]], limit: int | None, advance: Callable[[int], None]
+) -> int:
+    rows: list[list[Value]] = []
+    done = 0
+    for post in posts.chosen(limit):
+        rows.append(make(post))
+        if len(rows) >= _ROWS:
+            writer.write(rows)
+            advance(len(rows))
+            done += len(rows)
+            rows = []
+    writer.write(rows)
+    advance(len(rows))
+    return done + len(rows)
+
+
+def _origin(posts: Posts) -> package.Origin:
+    title, stream = source(posts.stream.source).title, posts.stream
+    terms = posts.rows.terms
+    return package.Origin(stream.program, title, len(posts.files), posts.first, posts.last, posts.counts, terms)
+
+
+def _notes(posts: Sequence[Posts]) -> list[str]:
+    """What a person should know of the posts."""
+    unnamed = sorted({each for of_one in posts for each in of_one.unnamed})
+    live = sum(each.live for of_one in posts for each in of_one.stream.files)
+    notes = []
+    if unnamed:
+        notes.append(f"parts that no column shows, but raw: {', '.join(unnamed[:10])}{' ...' * (len(unnamed) > 10)}")
+    if live:
+        notes.append(f"{count(live, 'file')} still being written {'is' if live == 1 else 'are'} not in it")
+    return notes
