@@ -40,7 +40,8 @@ def since(begin: datetime, data_dir: Path, state_dir: Path, program: str) -> lis
 
 def _in_tree(begin: datetime, data_dir: Path, state_dir: Path, program: str) -> list[tuple[str, Path]]:
     now = clock.now()
-    hour = max(begin, now - REACH) - LONGEST
+    # From the hour's beginning: by steps from a later minute, the folder of the present hour would be left out.
+    hour = (max(begin, now - REACH) - LONGEST).replace(minute=0, second=0, microsecond=0)
     found: list[tuple[str, Path]] = []
     while hour <= now + SKEW:
         folder = names.CaptureName(program=program, time=hour).folder

@@ -102,14 +102,17 @@ def test_the_free_start_passes_the_examination_as_it_is_typed(tmp_path: Path) ->
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 def test_capture_files_are_read_as_it_says(tmp_path: Path) -> None:
-    """By jq and twarc2, in a home where neither was ever used."""
-    data = {"id": "2125734974282797056", "created_at": "2026-11-25T23:34:46.772Z", "author_id": "12", "text": 'a "b"'}
+    """By our own commands, jq and twarc2, in a home where none was ever used."""
+    tags = {"hashtags": [{"start": 5, "end": 10, "tag": "vote"}]}
+    data = {"id": "2125734974282797056", "created_at": "2026-11-05T23:34:46.772Z", "author_id": "12", "lang": "en"}
+    data |= {"text": 'a "b" #vote', "entities": tags}
     post = {"data": data, "includes": {"users": [{"id": "12", "username": "x", "name": "X"}]}, "matching_rules": []}
-    (tmp_path / "f.jsonl.gz").write_bytes(gzip.compress(json.dumps(post).encode() + b"\n"))
+    file = "twitterfilter-elections-2026-11-05T23-30-00Z.jsonl.gz"
+    (tmp_path / file).write_bytes(gzip.compress(json.dumps(post).encode() + b"\n"))
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "BEARER_TOKEN"}
     shown = [
         subprocess.run(
-            ["bash", "-ec", f"set -o pipefail; {line}"],
+            ["bash", "-ec", f"set -o pipefail; {line.replace('elections', file, 1)}"],
             cwd=tmp_path,
             env={**environment, "HOME": str(tmp_path / "home")},
             stdin=subprocess.DEVNULL,
@@ -117,9 +120,11 @@ def test_capture_files_are_read_as_it_says(tmp_path: Path) -> None:
             text=True,
             check=True,
         ).stdout
-        for line in typed("zcat")
+        for line in (*typed("sfm-stream read elections"), *typed("sfm-stream export elections"))
+        if "--follow" not in line
     ]
-    assert len(shown) == 3
-    assert shown[0].split("\t") == ["2026-11-25T23:34:46.772Z", 'a "b"\n']
-    assert (tmp_path / "posts.csv").read_text() == ('"2125734974282797056","2026-11-25T23:34:46.772Z","12","a ""b"""\n')
+    assert len(shown) == 4
+    assert shown[0].split("\t") == ["2026-11-05T23:34:46.772Z", 'a "b" #vote\n']
+    assert json.loads((tmp_path / "fortnight.jsonl").read_text()) == post
     assert json.loads((tmp_path / "flat.jsonl").read_text())["author"]["username"] == "x"
+    assert ',"a ""b"" #vote",' in (tmp_path / "fortnight.csv").read_text()

@@ -53,6 +53,18 @@ def test_files_are_found_in_the_data_directory_and_in_its_tree(host: Host) -> No
     assert host.since(10) == [first, second]
 
 
+@pytest.mark.parametrize("minute", [0, 3, 30, 59])
+def test_a_file_of_the_present_hour_is_found_at_any_minute(
+    host: Host, monkeypatch: pytest.MonkeyPatch, minute: int
+) -> None:
+    """Also where the look begins late in the hour before."""
+    host.now = host.now.replace(minute=minute, second=30)
+    monkeypatch.setattr(recent_files.clock, "now", lambda: host.now)
+    just_now = host.file(host.data, 1 / 240, in_tree=True)
+    for minutes in (1, 20, 59):
+        assert host.since(minutes / 60) == [just_now], minutes
+
+
 def test_an_archive_elsewhere_is_looked_into_where_the_last_report_says_it_is(host: Host) -> None:
     """The job that sorts files knows; a report that cannot be read costs no start."""
     moved = host.file(host.archive, 3, in_tree=True)
