@@ -33,7 +33,7 @@ class CompetitorError(Exception):
 def start(
     command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Starts a competitor on its core; what it says on standard error goes to ``errors`` in `cwd`, or nowhere."""
+    """Starts a competitor on its core; what it says goes to ``errors`` in `cwd`, or nowhere."""
     pinned = ["taskset", "--cpu-list", str(WORK), *map(str, command)]
     errors = (cwd / "errors").open("wb") if cwd else subprocess.DEVNULL
     try:
@@ -42,7 +42,7 @@ def start(
             env={**os.environ, **(env or {})},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=errors,
             stderr=errors,
         )
     finally:
