@@ -380,6 +380,7 @@ def test_certificates_that_the_host_does_not_have_leave_the_programs_as_they_wer
     assert host.pids() == pids
 
 
+@pytest.mark.timeout(300)  # of seven deployments
 def test_a_filter_of_another_source_comes_and_goes_and_no_other_program_feels_it(host: Host) -> None:
     """Deployed, changed by SIGHUP, made inactive and taken away; it has settings and a program, and no credential."""
     host.deploy().ok()
