@@ -25,7 +25,7 @@ _TYPES = {
 }
 ROWS = 50_000
 """Rows of a row group, at most."""
-CHARACTERS = 16 << 20
+CHARACTERS = 4 << 20
 """Of a row group, about: a group is made in memory."""
 
 
