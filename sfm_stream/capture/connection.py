@@ -74,6 +74,8 @@ class Connection(threading.Thread):
         self._tries = tries
         self._wake = wake
         self._outage = outage
+        self.gap_told = False
+        """Whether the journal tells of a gap that was open at the start, or of a later one."""
         self._repeats = repeats
         self._awaited: tuple[Outage, Position, datetime] | None = None
         """A gap of which the first line will tell whether it was replayed, from where, and when it ended."""
@@ -199,6 +201,7 @@ class Connection(threading.Thread):
         self._enter("connected", self._feed.note)
 
     def _gap(self, outage: Outage, end: datetime, recovered: bool | None) -> None:
+        self.gap_told = True
         self._journal.write(
             "gap",
             start=outage.start,

@@ -29,8 +29,7 @@ def begun(stream: StreamSettings) -> Status:
 def carry_on(live: Status, last: Status) -> Position | None:
     """Takes over from the last process's status what the next ones must know; returns how far it had come."""
     live.last_post = last.last_post
-    # Killed again before it connects, the next start must know since when posts are lost.
-    live.last_byte = min(filter(None, (last.last_byte, last.unwritten)), default=None)
+    live.last_byte = last.last_byte
     live.posts_today, live.bytes_today = last.posts_today, last.bytes_today
     live.messages_today, live.last_message = last.messages_today, last.last_message
     live.last_message_at = last.last_message_at

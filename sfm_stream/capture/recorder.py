@@ -90,6 +90,7 @@ class Recorder:
         self._rates: Counter | None = None
         self._meter = Meter(self._state_dir / "budget" / f"{stream.budget_key}.json", stream.budget)
         self._live = live.begun(stream)
+        self._left_unwritten: datetime | None = None
         self._written = b""
         self._in_force = ""
         self._due = 0.0
@@ -181,6 +182,7 @@ class Recorder:
         try:
             if (last := status.read(self._state_dir, program)) is not None:
                 self._position = live.carry_on(self._live, last)
+                self._left_unwritten = last.unwritten
         except UnreadableError as error:
             self._note(f"the last live status was lost: {error}")
         self._record_settings()
@@ -310,6 +312,8 @@ class Recorder:
         self._keep_messages()
         shown.state, shown.detail, shown.since = connection.state, connection.detail, connection.since
         shown.connected_since = connection.connected_since
+        if connection.gap_told:
+            self._left_unwritten = None
         shown.last_byte = connection.last_byte or shown.last_byte
         self._note_position(connection)
         self._write_status()
@@ -433,9 +437,13 @@ class Recorder:
             log.error("not printed: %d posts that nobody read", self._sink.unprinted)
 
     def _unwritten(self) -> datetime | None:
-        """Since when posts arrived that a kill would take, or that a failing disk has not taken."""
+        """Since when posts arrived that a kill would take, or that a failing disk has not taken.
+
+        Killed again before it connects, the process after it must know what the one before had left, too.
+        """
         oldest = min(filter(None, (self._sink.unflushed_since, self._buffer.oldest)), default=None)
-        return clock.at(oldest) if oldest else None
+        waiting = clock.at(oldest) if oldest else None
+        return min(filter(None, (waiting, self._left_unwritten)), default=None)
 
     def _leave(self, reason: str, *, planned: bool) -> None:
         self._keep_messages(closing=True)

@@ -128,9 +128,12 @@ def read(
             outage = _after(entry, outage, untold)
     if killed and connected_at is not None and outage is None:
         outage = untold or _killed(state_dir, program, connected_at)
-    if outage is not None and lost is not None and lost < outage.start:
-        # A process that salvaged, and was killed before it connected, has told of it here alone.
-        outage = msgspec.structs.replace(outage, start=lost)
+    if outage is not None:
+        # A process that salvaged, and was killed before it connected, has told of that here alone. Of posts that waited
+        # to be written when a process was killed that had no connection any more, only the status tells.
+        before = _status(state_dir, program) if killed else None
+        start = min(filter(None, (outage.start, lost, before.unwritten if before else None)))
+        outage = msgspec.structs.replace(outage, start=start)
     return LastRun(
         outage=outage,
         connected_at=connected_at,
@@ -147,15 +150,22 @@ def read(
 
 
 def _after(entry: entries.Entry, outage: Outage | None, untold: Outage | None) -> Outage | None:
+    """The outage that is open after a disconnect or a stop, in whichever order a failing process journaled them."""
     match entry:
-        case entries.DisconnectEntry() if untold is not None:
-            return untold  # no line came that would have ended it
         case entries.DisconnectEntry():
-            return Outage(start=entry.last_byte or entry.time, cause=entry.reason, planned=entry.planned)
-        case entries.StopEntry() if outage is None or outage.planned:
-            start = min(outage.start if outage else entry.time, entry.unwritten or entry.time)
-            return Outage(start=start, cause=f"stopped: {entry.reason}", planned=entry.planned)
-    return outage
+            begun = Outage(start=entry.last_byte or entry.time, cause=entry.reason, planned=entry.planned)
+        case entries.StopEntry():
+            start = entry.unwritten or entry.time
+            begun = Outage(start=start, cause=f"stopped: {entry.reason}", planned=entry.planned)
+        case _:
+            return outage
+    # No line came that would have ended the one that is untold.
+    if (earlier := outage or untold) is None:
+        return begun
+    start = min(earlier.start, begun.start)
+    # A failure stays the cause of what follows it; a stop says more than the disconnect that it led to.
+    cause = begun if earlier.planned and isinstance(entry, entries.StopEntry) else earlier
+    return msgspec.structs.replace(cause, start=start)
 
 
 def _killed(state_dir: Path, program: str, connected_at: datetime) -> Outage:
@@ -163,11 +173,15 @@ def _killed(state_dir: Path, program: str, connected_at: datetime) -> Outage:
 
     Where that cannot be read, the gap is taken to be longer than it was, never shorter.
     """
-    try:
-        before = status.read(state_dir, program)
-    except reading.UnreadableError:
-        before = None
+    before = _status(state_dir, program)
     start = max(connected_at, before.last_byte) if before and before.last_byte else connected_at
     if before and before.unwritten:
         start = min(start, before.unwritten)
     return Outage(start=start, cause="killed, or the machine went down")
+
+
+def _status(state_dir: Path, program: str) -> status.Status | None:
+    try:
+        return status.read(state_dir, program)
+    except reading.UnreadableError:
+        return None

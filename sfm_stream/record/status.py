@@ -55,7 +55,8 @@ class Status(msgspec.Struct, kw_only=True):
         segment: The file being written.
         buffer: Bytes that wait to be written.
         buffer_high: The most that ever waited.
-        unwritten: Since when posts arrived that a kill would take: they wait, or are not flushed yet.
+        unwritten: Since when posts arrived that a kill would take: they wait, or are not flushed yet. Carried on from a
+            process that was killed until the journal tells of the gap.
         today: What the credential consumed today, of `per_day`.
         this_month: The same of the month, of `per_month`.
         dollars: The price of this month's posts.

@@ -14,7 +14,8 @@ from sfm_stream.sources.bluesky.selection import Selection
 from sfm_stream.sources.bluesky.settings import BlueskyStream
 from tests.contract.host import Jetstream, is_post, number_of
 from tests.fault.compare import files_are_whole, lines_of
-from tests.fault.world import Entry, World, until
+from tests.fault.world import Entry, World
+from tests.support.waiting import until
 
 WORDS = ("vote", "election", "the")
 

@@ -15,7 +15,8 @@ from tests.contract.harnesses import HARNESSES
 from tests.contract.host import Jetstream, is_post
 from tests.contract.streams import BlueskyWorld, nothing_missing_and_nothing_twice
 from tests.fault.compare import lines_of, seconds
-from tests.fault.world import Entry, until
+from tests.fault.world import Entry
+from tests.support.waiting import until
 
 Hosts = Callable[..., Jetstream]
 Worlds = Callable[..., BlueskyWorld]

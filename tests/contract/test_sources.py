@@ -14,8 +14,9 @@ from sfm_stream.sources import registry
 from tests.contract.harnesses import HARNESSES, Harness
 from tests.contract.relay import Relay
 from tests.fault.compare import capture_files, lines_of
-from tests.fault.world import World, until
+from tests.fault.world import World
 from tests.support.files import whole_lines
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from pathlib import Path
 from sfm_stream.sources.wikimedia.events import read
 from sfm_stream.sources.wikimedia.simulator.events import Wikis
 from tests.fault.compare import files_are_whole, lines_of
-from tests.fault.world import Entry, World, until
+from tests.fault.world import Entry, World
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 RATE = 200.0
 WIKIS = ("enwiki", "eswiki", "dewiki", "jawiki")

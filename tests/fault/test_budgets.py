@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 
 from tests.fault.compare import compare, nothing_missing
-from tests.fault.world import World, until
+from tests.fault.world import World
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 IN_FLIGHT = 60
 """Posts that X may have sent before it learned that the connection ends; they are paid for, and kept."""

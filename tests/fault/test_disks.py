@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.fault.compare import compare, lines_of, nothing_missing
-from tests.fault.world import World, until
+from tests.fault.world import World
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 SOON = "from sfm_stream.capture import guards; guards.DISK_CHECK = 0.2"
 MIB = 1 << 20

@@ -11,8 +11,9 @@ from itertools import pairwise
 import pytest
 
 from tests.fault.compare import compare, nothing_missing, seconds
-from tests.fault.world import World, until
+from tests.fault.world import World
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.fault.compare import lines_of
-from tests.fault.world import World, until
+from tests.fault.world import World
 from tests.support.raw_server import CHUNKED, HEAD, Behaviour, Peer, X, chunk
+from tests.support.waiting import until
 
 HURRY = (
     "from sfm_stream.sources.x import backoff as b, exchange as e; b.SERVER_FIRST = 0.2; b.NETWORK_STEP = 0.05; "

@@ -18,8 +18,9 @@ from sfm_stream.compression.content import Content
 from sfm_stream.record import gaps, last_run
 from sfm_stream.record.journal import read
 from tests.fault.compare import Compared, capture_files, compare, kept_ids, nothing_missing, seconds
-from tests.fault.world import COMPRESSIONS, World, in_both_formats, until
+from tests.fault.world import COMPRESSIONS, World, in_both_formats
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 FREELY = "from sfm_stream.sources.x import backoff; backoff.CONNECTS = 1_000_000"
 STREAMS = 4

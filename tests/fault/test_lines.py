@@ -10,8 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.fault.compare import compare, kept_ids, lines_of, nothing_missing
-from tests.fault.world import World, in_both_formats, until
+from tests.fault.world import World, in_both_formats
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 COMMAND = (sys.executable, "-m", "sfm_stream")
 

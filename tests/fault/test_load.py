@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from tests.fault.compare import compare
-from tests.fault.world import Running, World, until
+from tests.fault.world import Running, World
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 
 @contextmanager

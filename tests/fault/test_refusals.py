@@ -14,8 +14,9 @@ from itertools import pairwise
 import pytest
 
 from tests.fault.compare import compare, lines_of, nothing_missing, seconds
-from tests.fault.world import World, until
+from tests.fault.world import World
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 STREAM = "/2/tweets/search/stream"
 RULES = "/2/tweets/search/stream/rules"

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests.fault.compare import compare, nothing_missing, seconds
-from tests.fault.world import World, until
+from tests.fault.world import World
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 OFTEN = "from sfm_stream.sources.x import rule_keeper; rule_keeper.CHECK = 0.3"
 THIRD_LOOK_FAILS = """

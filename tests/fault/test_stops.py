@@ -15,7 +15,8 @@ import pytest
 
 from sfm_stream.compression.formats import BY_NAME
 from tests.fault.compare import kept_ids, lines_of, seconds
-from tests.fault.world import World, in_both_formats, until
+from tests.fault.world import World, in_both_formats
+from tests.support.waiting import until
 
 STREAM = "/2/tweets/search/stream"
 AT_IMPORT = """

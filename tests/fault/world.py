@@ -9,16 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.simulator import Entry, Simulator
+from tests.support.waiting import PATIENCE, until
 
-PATIENCE = 30.0
-"""Seconds after which a condition that should have come about is given up."""
 PROMPT = 5.0
 """Seconds that a stop may take here; two are promised, on a machine with nothing else to do."""
 COMMON_WORDS = ("the", "in", "for", "election", "vote", "storm", "flood")
@@ -26,16 +23,6 @@ COMPRESSIONS = ("gzip", "zstd")
 in_both_formats = pytest.mark.parametrize("world", COMPRESSIONS, indirect=True)
 """For tests of what files hold and of what is left of them."""
 _HERE = Path(__file__).parent
-
-
-def until(condition: Callable[[], Any], *what: object, patience: float = PATIENCE) -> Any:
-    """Waits until `condition` gives something true, and returns it; `what` is told where it does not."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.03)
-    raise AssertionError(f"not within {patience:.0f} s: {' '.join(map(str, what))}")
 
 
 def read_lines(path: Path) -> list[Entry]:

@@ -18,8 +18,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 from websockets.sync.client import ClientConnection
 
-from tests.support.jetstream_client import PATIENCE, Parameters, address, as_v1, events, opened, received
+from tests.support.jetstream_client import Parameters, address, as_v1, events, opened, received
 from tests.support.simulator import Simulator
+from tests.support.waiting import PATIENCE
 
 POSTS = "app.bsky.feed.post"
 LIKES = "app.bsky.feed.like"

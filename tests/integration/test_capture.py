@@ -23,15 +23,16 @@ from sfm_stream.sources.x.rules.match import matches
 from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.settings import Rule
 from tests.support.files import whole_lines
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 
 def test_every_post_that_was_sent_is_in_a_file_once_and_in_order(x: Simulator, program: Program) -> None:
     """Stopped by SIGTERM in the middle of the stream, with files rotated every few moments."""
     program.write_settings(save_interval=0.5)
     program.start()
-    wait_for(lambda: len(program.files()) >= 3)
+    until(lambda: len(program.files()) >= 3)
     assert program.stop() == 0
     assert program.ids() == x.sent()
     assert program.segments() == []
@@ -60,7 +61,7 @@ def test_recorded_posts_are_captured_byte_for_byte_when_they_match(tmp_path: Pat
     with Simulator(tmp_path, "--posts", str(tmp_path / "posts.jsonl"), "--rate", "250") as x:
         program = Program(tmp_path / "host", x.url, rules=rules)
         program.start()
-        wait_for(lambda: program.status().get("posts_today") == len(expected))
+        until(lambda: program.status().get("posts_today") == len(expected))
         assert program.stop() == 0
     assert program.lines() == expected
     flat = subprocess.run(
@@ -90,15 +91,15 @@ def test_an_account_that_lost_its_name_is_followed_and_reported(tmp_path: Path) 
         program = Program(tmp_path / "host", x.url, rules=rules, accounts={"nws": "77"})
         (program.folder / "host.json").write_text('{"supervisor_config": ""}')  # none runs here
         program.start()
-        wait_for(lambda: program.status().get("posts_today") == 3)
-        wait_for(lambda: "belongs to account 88" in program.status()["account"])
+        until(lambda: program.status().get("posts_today") == 3)
+        until(lambda: "belongs to account 88" in program.status()["account"])
         shown = CliRunner().invoke(cli, ["status", "--config-dir", str(program.folder)], terminal_width=400)
         assert "the name NWS belongs to account 88 now" in shown.output
         assert shown.exit_code == 0, "X holds the rules of the settings, which are made with the id"
         program.write_settings(rules=[{"name": "people", "follow": ["Gale"]}], accounts={"gale": "88"})
         assert program.process is not None
         program.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: program.journal("rules")[-1]["removed"])
+        until(lambda: program.journal("rules")[-1]["removed"])
         assert "taken up at the next start" not in program.said(), "rules and ids need no other start"
         assert program.stop() == 0
     kept = versions(program.folder / "state", program.name)
@@ -138,7 +139,7 @@ def test_the_sample_stream_is_captured_the_same_way(tmp_path: Path, x: Simulator
     """It has no rules, and a program of its own."""
     program = Program(tmp_path / "host", x.url, kind="streamsample")
     program.start()
-    wait_for(lambda: program.status().get("posts_today", 0) > 50)
+    until(lambda: program.status().get("posts_today", 0) > 50)
     assert program.stop() == 0
     assert program.ids() == x.sent()
 
@@ -188,11 +189,11 @@ def test_hangup_changes_the_rules_and_keeps_the_connection(x: Simulator, program
     program.write_settings(rules=[{"name": "other", "track": ["music"]}])
     assert program.process is not None
     program.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: len(program.journal("rules")) == 2)
+    until(lambda: len(program.journal("rules")) == 2)
     rules = x.ask("/2/tweets/search/stream/rules")["data"]
     assert [(rule["value"], rule["tag"]) for rule in rules] == [("music", "sfm:storms:other")]
     assert len(x.ledger("open")) == 1
-    wait_for(lambda: program.status()["settings"] != program.journal("start")[0]["settings"])
+    until(lambda: program.status()["settings"] != program.journal("start")[0]["settings"])
     assert program.stop() == 0
 
 
@@ -200,12 +201,12 @@ def test_hangup_changes_the_format_of_the_next_file_and_keeps_the_connection(x: 
     """What is being written is finished as it was begun; nothing is lost on the way."""
     program.write_settings(save_interval=3)
     program.start()
-    wait_for(program.segments)
+    until(program.segments)
     program.write_settings(compression="zstd", compression_level=5)
     assert program.process is not None
     program.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: program.status().get("settings") != program.journal("start")[0]["settings"])
-    wait_for(lambda: any(path.name.endswith(".zst.part") for path in program.segments()))
+    until(lambda: program.status().get("settings") != program.journal("start")[0]["settings"])
+    until(lambda: any(path.name.endswith(".zst.part") for path in program.segments()))
     assert program.stop() == 0
     formats = [path.name.partition(".")[2] for path in program.files()]
     assert formats == sorted(formats)
@@ -242,7 +243,7 @@ def test_a_signal_ends_a_wait_for_the_next_try(tmp_path: Path, number: signal.Si
 def test_a_program_needs_little_memory(x: Simulator, program: Program) -> None:
     """A hundred of them share a small machine."""
     program.start()
-    wait_for(lambda: program.status().get("posts_today", 0) > 200)
+    until(lambda: program.status().get("posts_today", 0) > 200)
     assert program.process is not None
     resident = psutil.Process(program.process.pid).memory_info().rss
     assert program.stop() == 0

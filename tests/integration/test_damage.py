@@ -16,7 +16,8 @@ import pytest
 from sfm_stream import clock
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import status
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import until
 
 
 def ask(program: Program, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -34,9 +35,9 @@ def captured(program: Program, posts: int = 20) -> None:
             return bool(program.process and live and (live.pid, live.state) == (program.process.pid, "connected"))
         return False
 
-    wait_for(connected)
+    until(connected)
     before = program.status()["posts_today"]
-    wait_for(lambda: program.status()["posts_today"] >= before + posts)
+    until(lambda: program.status()["posts_today"] >= before + posts)
 
 
 def replace_with(make: Callable[[Path], object]) -> Callable[[Path], None]:
@@ -184,8 +185,8 @@ def test_a_segment_that_is_removed_is_journaled_and_another_is_begun(program: Pr
     captured(program)
     (segment,) = program.segments()
     segment.unlink()
-    wait_for(lambda: program.journal("lost"))
-    wait_for(program.segments)
+    until(lambda: program.journal("lost"))
+    until(program.segments)
     assert program.stop() == 0
     (lost,) = program.journal("lost")
     assert lost["segment"] == segment.name

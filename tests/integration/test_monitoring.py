@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from sfm_stream import clock
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 SUPERVISORD = """
 [unix_http_server]
@@ -73,8 +74,8 @@ class Watched:
     def connected(self) -> None:
         """Starts, and waits until the stream gets posts."""
         self.start()
-        wait_for(lambda: self.program.status().get("posts_today"))
-        wait_for(lambda: self.program.status().get("rules_checked"))
+        until(lambda: self.program.status().get("posts_today"))
+        until(lambda: self.program.status().get("rules_checked"))
 
     def end(self) -> None:
         """Ends supervisord and its programs."""
@@ -125,7 +126,7 @@ class Watched:
 
     def all_show(self, where: str, kind: str, severity: str) -> None:
         """Sees the trouble in each rendering."""
-        wait_for(lambda: (where, kind, severity) in self.troubles())
+        until(lambda: (where, kind, severity) in self.troubles())
         check = self.run("check")
         assert check.returncode == {"warning": 1, "critical": 2, "unknown": 3}[severity], check.stdout
         assert f"{where or 'host'}: " in check.stdout
@@ -156,7 +157,7 @@ def host(x: Simulator) -> Iterator[Watched]:
 def test_a_stream_that_gets_posts_is_well_everywhere(host: Watched) -> None:
     """And nobody is called."""
     host.connected()
-    wait_for(lambda: not host.troubles())
+    until(lambda: not host.troubles())
     status = host.run("status")
     assert (status.returncode, status.stderr) == (0, "")
     assert "RUNNING" in status.stdout
@@ -253,7 +254,7 @@ def test_a_disk_that_is_full_is_seen_everywhere(host: Watched, small_disk: Path)
     host.connected()
     (small_disk / "big").write_bytes(b"\0" * (5 << 20))
     host.all_show("", "disk", "critical")
-    wait_for(lambda: (PROGRAM, "disk", "critical") in host.troubles())
+    until(lambda: (PROGRAM, "disk", "critical") in host.troubles())
 
 
 def test_people_are_told_once_and_again_when_it_is_over(host: Watched) -> None:
@@ -274,7 +275,7 @@ def test_people_are_told_once_and_again_when_it_is_over(host: Watched) -> None:
     assert ("", "alerting", "warning") not in host.troubles()
     assert host.alert() == ""
     host.ctl("start", PROGRAM)
-    wait_for(lambda: not host.troubles())
+    until(lambda: not host.troubles())
     assert "OVER (critical) twitterfilter-storms: " in host.alert()
 
 

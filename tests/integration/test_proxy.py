@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
 from tests.support.proxy import Proxy, authority, relay, serving
 from tests.support.simulator import Simulator
+from tests.support.waiting import until
 
 NAME = "api.x.test"
 """A name that nothing can resolve: a request that gets there was led by the proxy."""
@@ -56,7 +57,7 @@ def test_posts_come_through_a_proxy_that_asks_for_a_login(site: Site) -> None:
     """Rules, stream and the end of it; the login stays in its file and in the memory of the program."""
     site.write_environment(HTTPS_PROXY=site.login(), REQUESTS_CA_BUNDLE=str(site.authority))
     site.program.start()
-    wait_for(lambda: (site.program.status().get("posts_today") or 0) > 5)
+    until(lambda: (site.program.status().get("posts_today") or 0) > 5)
     assert site.program.process is not None
     process = Path(f"/proc/{site.program.process.pid}")
     assert PASSWORD not in (process / "environ").read_text() + (process / "cmdline").read_text()
@@ -72,7 +73,7 @@ def test_a_wrong_login_is_named_as_what_it_is_and_not_shown(site: Site) -> None:
     """It is tried again and again, as a network that is down: the proxy may be at fault."""
     site.write_environment(HTTPS_PROXY=site.login("wr0ng-password"), REQUESTS_CA_BUNDLE=str(site.authority))
     site.program.start()
-    wait_for(lambda: site.proxy.refused > 0 and "407" in site.program.said())
+    until(lambda: site.proxy.refused > 0 and "407" in site.program.said())
     site.program.stop()
     assert "407 Proxy Authentication Required" in site.program.said()
     assert "wr0ng-password" not in site.program.said()
@@ -82,7 +83,7 @@ def test_what_the_system_trusts_is_trusted(site: Site) -> None:
     """Where the site names no certificates itself; OpenSSL's own variable stands for another store of the system."""
     site.write_environment(HTTPS_PROXY=site.login())
     site.program.start(environment={"SSL_CERT_FILE": str(site.authority), "REQUESTS_CA_BUNDLE": ""})
-    wait_for(lambda: (site.program.status().get("posts_today") or 0) > 0)
+    until(lambda: (site.program.status().get("posts_today") or 0) > 0)
     assert site.program.stop() == 0
 
 
@@ -90,7 +91,7 @@ def test_a_stranger_on_the_way_is_not_trusted(site: Site) -> None:
     """Its authority is unknown to the system: no secret is sent."""
     site.write_environment(HTTPS_PROXY=site.login())
     site.program.start()
-    wait_for(lambda: "certificate" in site.program.said().lower())
+    until(lambda: "certificate" in site.program.said().lower())
     site.program.stop()
     assert not any(entry for entry in site.program.journal("connect"))
 
@@ -119,7 +120,7 @@ def test_what_is_on_the_host_itself_is_reached_without_the_proxy(tmp_path: Path,
         site.program.write_settings(api_url=x.url)
         site.write_environment(HTTP_PROXY=site.login(), NO_PROXY="example.org")
         site.program.start()
-        wait_for(lambda: (site.program.status().get("posts_today") or 0) > 0)
+        until(lambda: (site.program.status().get("posts_today") or 0) > 0)
         assert site.program.stop() == 0
     assert site.proxy.asked == []
     assert site.proxy.refused == 0

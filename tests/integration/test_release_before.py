@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import until
 
 LEFT = Path(__file__).resolve().parents[1] / "data" / "release-0.1.0"
 
@@ -75,7 +76,7 @@ def test_the_segment_that_its_kill_left_becomes_a_capture_file(host: Path) -> No
     )
     program.start()
     try:
-        (salvaged,) = wait_for(lambda: program.journal("salvage"))
+        (salvaged,) = until(lambda: program.journal("salvage"))
     finally:
         program.stop()
     lines = gzip.decompress((host / "data" / salvaged["file"]).read_bytes()).splitlines()

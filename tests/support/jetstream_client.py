@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support.waiting import PATIENCE
+
 PATHS = {1: "/subscribe", 2: "/xrpc/network.bsky.jetstream.subscribeEvents"}
-PATIENCE = 20.0
-"""Seconds that a test waits for what must happen, before it fails."""
 
 Parameters = dict[str, "str | list[str]"]
 

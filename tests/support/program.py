@@ -7,26 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tests.support.files import capture_files, whole_lines
-
-T = TypeVar("T")
-PATIENCE = 30.0
-
-
-def wait_for(what: Callable[[], T], patience: float = PATIENCE) -> T:
-    """Waits until `what` gives something true, and returns it."""
-    deadline = time.monotonic() + patience
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"waited {patience} s in vain"
-        time.sleep(0.02)
+from tests.support.waiting import PATIENCE, until
 
 
 class Program:
@@ -120,7 +105,7 @@ class Program:
 
     def wait_for_state(self, state: str) -> None:
         """Waits until its live status has `state`."""
-        wait_for(lambda: self.status().get("state") == state)
+        until(lambda: self.status().get("state") == state)
 
     def journal(self, event: str | None = None) -> list[dict[str, Any]]:
         """Its journal: all entries, or those of one event."""

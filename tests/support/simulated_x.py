@@ -24,13 +24,11 @@ from typing import Any
 import requests
 
 from tests.support.simulator import Entry, Simulator
+from tests.support.waiting import PATIENCE
 
 STREAM = "/2/tweets/search/stream"
 RULES = f"{STREAM}/rules"
 SAMPLE = "/2/tweets/sample/stream"
-
-PATIENCE = 20.0
-"""Seconds that a test waits for what must happen, before it fails."""
 
 
 class SimulatedX(Simulator):

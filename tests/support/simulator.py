@@ -10,8 +10,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-PATIENCE = 20.0
-"""Seconds for one request, and for the end."""
+from tests.support.waiting import PATIENCE
+
 Entry = dict[str, Any]
 
 

@@ -162,6 +162,44 @@ def test_posts_that_could_not_be_written_any_more_are_lost_with_a_stop(host: Hos
     assert host.read().outage == Outage(start=at(4), cause="stopped: the disk is full", planned=False)
 
 
+@pytest.mark.parametrize("disconnected_first", [True, False])
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_disconnect_beside_a_stop_does_not_hide_what_was_unwritten(
+    host: Host, disconnected_first: bool, planned: bool
+) -> None:
+    """Whichever of the two a failing process journals first."""
+    host.happened(0, "connect")
+
+    def disconnect() -> None:
+        host.happened(6, "disconnect", reason="reset", planned=planned, last_byte=clock.text(at(5.9)))
+
+    if disconnected_first:
+        disconnect()
+    host.happened(6, "stop", reason="the disk failed", planned=False, unwritten=clock.text(at(4)))
+    if not disconnected_first:
+        disconnect()
+    cause = "reset" if disconnected_first and not planned else "stopped: the disk failed"
+    assert host.read().outage == Outage(start=at(4), cause=cause, planned=False)
+
+
+def test_posts_that_waited_are_lost_with_a_process_that_is_killed_after_its_connection(host: Host) -> None:
+    """It had been disconnected; what waited then for a slow disk is older than the disconnect."""
+    host.happened(0, "connect")
+    host.happened(6, "disconnect", reason="reset", planned=False, last_byte=clock.text(at(6)))
+    host.last_byte(6, unwritten=4)
+    assert host.read().outage == Outage(start=at(4), cause="reset", planned=False)
+    assert host.read(killed=False).outage == Outage(start=at(6), cause="reset", planned=False)
+
+
+def test_a_stop_before_its_disconnect_does_not_end_a_gap_that_waits_for_its_first_line(host: Host) -> None:
+    """The gap began with the disconnect before the connection that brought nothing."""
+    host.happened(1, "connect")
+    host.happened(2, "disconnect", reason="reset", planned=False, last_byte=clock.text(at(2)))
+    host.happened(10, "connect", replay="awaited")
+    host.happened(11, "stop", reason="SIGTERM", planned=True)
+    assert host.read().outage == Outage(start=at(2), cause="reset", planned=False)
+
+
 def test_killed_between_a_gap_and_its_connect_the_rest_is_another_gap(host: Host) -> None:
     """The gap was told up to there; nothing is counted twice, nothing left out."""
     host.happened(0, "connect")
