@@ -1,6 +1,7 @@
 """What a collection is, in the words of those who collect: for who reads a report of it.
 
-It stands beside the settings, and no program needs it.
+It stands beside the settings, and no program needs it. In the inventory it is ``sfm_collection``, and ``collection`` of
+a filter; what each may say is declared here.
 
 ``/etc/sfm/collection.json`` has the description of all that a host collects and, below ``filters``, by program, what is
 said of one filter besides::

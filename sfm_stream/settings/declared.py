@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sfm_stream.compression import formats
+from sfm_stream.settings.collection import Description
 from sfm_stream.settings.model import (
     COMPRESSION,
     DATA_DIR,
@@ -40,13 +41,18 @@ class DeclaredCredential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeclaredStream(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be said of a stream of any source. Keys left out come from the host's variables of the same name."""
+    """What may be said of a stream of any source. Keys left out come from the host's variables of the same name.
+
+    Attributes:
+        collection: What reports say of it; no program reads that, so a change of it restarts none.
+    """
 
     active: bool = True
     save_interval: Seconds | None = None
     save_bytes: Positive | None = None
     compression: formats.Name | None = None
     compression_level: Level | None = None
+    collection: Description | None = None
 
 
 class DeclaredFilter(DeclaredStream, frozen=True, kw_only=True):
@@ -67,6 +73,7 @@ class HostVars(msgspec.Struct, frozen=True, kw_only=True):
     compression_level: Level | None = None
     min_free: str = MIN_FREE
     contact: str = ""
+    collection: Description = Description()
 
 
 class HostDefaults(NamedTuple):

@@ -18,7 +18,14 @@ import msgspec
 from sfm_stream import __version__
 from sfm_stream.settings.alerts import monitor_faults
 from sfm_stream.settings.checks import name_faults, repeated
-from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, HostDefaults, HostVars
+from sfm_stream.settings.collection import Collection, Description
+from sfm_stream.settings.declared import (
+    DeclaredCredential,
+    DeclaredFilter,
+    DeclaredStream,
+    HostDefaults,
+    HostVars,
+)
 from sfm_stream.settings.directories import directory_faults, directory_warnings
 from sfm_stream.settings.environment import convert_environment
 from sfm_stream.settings.faults import Fault, Secret, convert, nearest, show, without_none
@@ -58,11 +65,13 @@ class ResolvedInventory(msgspec.Struct, frozen=True, kw_only=True):
         faults: What keeps the inventory from being deployed.
         warnings: What a person should know all the same.
         hosts: The streams of each host, in the order declared; of no use while there are faults.
+        collections: What each host collects, in the words of those who collect; likewise.
     """
 
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     hosts: Mapping[str, tuple[ResolvedStream, ...]]
+    collections: Mapping[str, Collection] = {}
 
 
 def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option]) -> ResolvedInventory:
@@ -85,7 +94,12 @@ def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option
     for host in examined:
         warnings += [*directory_warnings(host.settled), *user_warnings(host.settled)]
     # A variable that holds for every host is wrong once, not once a host.
-    return ResolvedInventory(faults=tuple(dict.fromkeys(faults)), warnings=tuple(dict.fromkeys(warnings)), hosts=plan)
+    return ResolvedInventory(
+        faults=tuple(dict.fromkeys(faults)),
+        warnings=tuple(dict.fromkeys(warnings)),
+        hosts=plan,
+        collections={host.name: host.collection for host in examined},
+    )
 
 
 class _Host:
@@ -103,7 +117,9 @@ class _Host:
         faults.extend(_variable_faults(variables, self.settled, options))
         self.environment = convert_environment(variables.get("sfm_environment") or {}, "sfm_environment", faults)
         self.credentials = dict(_credentials(variables.get("sfm_credentials"), faults))
-        self._defaults = _defaults(variables, self.credentials, faults)
+        self._common = _variables(HostVars, variables, faults)
+        self._defaults = _defaults(self._common, variables, self.credentials, faults)
+        self._described: dict[str, Description] = {}
         self.streams = list(self._streams(variables.get("sfm_filters"), faults))
 
     def _streams(self, filters: object, faults: list[Fault]) -> Iterator[tuple[str, StreamSettings]]:
@@ -112,6 +128,11 @@ class _Host:
             faults.extend(registry.source(stream.source).faults(stream, where, whole=whole))
             faults.extend(self._credential_faults(stream, where))
             yield where, stream
+
+    @property
+    def collection(self) -> Collection:
+        """What reports say of all that the host collects, and of single streams."""
+        return Collection(**msgspec.structs.asdict(self._common.collection), filters=self._described)
 
     def declared(self) -> Iterator[ResolvedStream]:
         """The streams of the plan."""
@@ -150,7 +171,9 @@ class _Host:
                 whole = len(faults) == before
                 faults.extend(inventory.faults(declared, where))
                 names.append(declared.name)
-                yield f"filter {declared.name!r}", inventory.stream(declared, self._defaults[source]), whole
+                stream = inventory.stream(declared, self._defaults[source])
+                self._describe(stream, declared)
+                yield f"filter {declared.name!r}", stream, whole
         faults.extend(
             Fault(where="sfm_filters", problem=f"two filters are named {show(twice)}", fix="rename one of them")
             for twice in repeated(names)
@@ -158,8 +181,13 @@ class _Host:
 
     def _others(self) -> Iterator[tuple[str, StreamSettings, bool]]:
         for name, inventory in _inventories().items():
-            for where, stream in inventory.other_streams(self._defaults[name]):
+            for where, declared, stream in inventory.other_streams(self._defaults[name]):
+                self._describe(stream, declared)
                 yield where, stream, True
+
+    def _describe(self, stream: StreamSettings, declared: DeclaredStream) -> None:
+        if declared.collection is not None and declared.collection != Description():
+            self._described[stream.program] = declared.collection
 
     def _credential_faults(self, stream: StreamSettings, where: str) -> Iterator[Fault]:
         if _inventories()[stream.source].credential is None:
@@ -191,10 +219,12 @@ def _variable_faults(
 
 
 def _defaults(
-    variables: Mapping[str, Any], credentials: Mapping[str, DeclaredCredential | None], faults: list[Fault]
+    common: HostVars,
+    variables: Mapping[str, Any],
+    credentials: Mapping[str, DeclaredCredential | None],
+    faults: list[Fault],
 ) -> dict[str, HostDefaults]:
     """What the streams of each source take from their host."""
-    common = _variables(HostVars, variables, faults)
     return {
         name: HostDefaults(common, _variables(each.variables, variables, faults), credentials)
         for name, each in _inventories().items()

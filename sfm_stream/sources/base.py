@@ -17,7 +17,7 @@ from sfm_stream.sources.feed import Context, Feed
 from sfm_stream.sources.lines import Classified, Features
 
 if TYPE_CHECKING:
-    from sfm_stream.settings.declared import HostDefaults
+    from sfm_stream.settings.declared import DeclaredStream, HostDefaults
     from sfm_stream.sources.rows import Rows
 
 
@@ -42,8 +42,8 @@ class Inventory(Protocol):
     def stream(self, declared: Any, defaults: HostDefaults) -> Any:  # noqa: ANN401
         """The settings of an entry's stream."""
 
-    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, Any]]:
-        """Streams that are no filters, each with the variable that declares it."""
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, DeclaredStream, Any]]:
+        """Streams that are no filters, each with the variable that declares it, and with what that says."""
 
     def warnings(self, stream: Any, where: str) -> Iterator[Fault]:  # noqa: ANN401
         """What may not be as it was meant, though it can be deployed."""

@@ -112,7 +112,7 @@ class HostMatchedInventory:
         """None besides those of the settings."""
         return iter(())
 
-    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, Any]]:  # noqa: ARG002
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, Any, Any]]:  # noqa: ARG002
         """None: all streams are filters."""
         return iter(())
 

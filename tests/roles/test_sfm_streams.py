@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sfm_stream.settings.collection import read_collection
 from sfm_stream.settings.config import read_stream
 from tests.roles.streams_host import TOKEN, Host, running_host
 from tests.support.simulator import Simulator
@@ -367,6 +368,30 @@ def test_how_programs_reach_the_world_is_kept_as_a_secret_and_restarts_them(host
     host.deploy().ok()
     assert not path.exists()
     assert host.programs() == RUNNING
+
+
+def test_what_is_said_of_a_collection_is_written_for_reports_and_restarts_nothing(host: Host) -> None:
+    """One file of root's that all may read; a dry run predicts it; taken away, it is gone."""
+    host.deploy().ok()
+    pids = host.pids()
+    path = host.here / "etc/collection.json"
+    host.variables["sfm_collection"] = {"title": "Wetter: “Sturm”", "purpose": "100 % of it"}
+    host.filter("storms")["collection"] = {"title": "Storms"}
+    predicted = host.deploy("--check", "--diff").ok()
+    assert not path.exists()
+    done = host.deploy("--diff").ok()
+    assert done.changed == predicted.changed == 1
+    assert "Sturm" in predicted.output
+    found = read_collection(host.here / "etc")
+    assert (found.title, found.purpose) == ("Wetter: “Sturm”", "100 % of it")
+    assert found.filters["twitterfilter-storms"].title == "Storms"
+    status = path.stat()
+    assert (status.st_uid, status.st_mode & 0o777) == (0, 0o644)
+    assert host.deploy().ok().changed == 0
+    del host.variables["sfm_collection"], host.filter("storms")["collection"]
+    assert host.deploy().ok().changed == 1
+    assert not path.exists()
+    assert host.pids() == pids
 
 
 def test_certificates_that_the_host_does_not_have_leave_the_programs_as_they_were(host: Host) -> None:

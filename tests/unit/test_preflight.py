@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sfm_stream.settings.collection import Collection, Description
 from sfm_stream.settings.faults import QUOTE
 from sfm_stream.settings.preflight import ResolvedInventory, examine
 from sfm_stream.settings.secrecy import looks_like_secret
@@ -16,7 +17,7 @@ KNOWN: dict[str, dict[str, Any]] = {
     name: {}
     for name in (
         *("sfm_api_url", "sfm_credentials", "sfm_data_dir", "sfm_environment", "sfm_filters", "sfm_save_interval"),
-        *("sfm_compression", "sfm_compression_level", "sfm_streamsample"),
+        *("sfm_collection", "sfm_compression", "sfm_compression_level", "sfm_streamsample"),
     )
 }
 TOKEN = "AAAAAAAAAAAAAAAAAAAAAsecretsecretsecret"
@@ -81,6 +82,27 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
         "an unknown credential",
         [("sfm_filters.0.credential", "libary")],
         ["filter 'elections': unknown credential 'libary'; did you mean 'library'?"],
+    ),
+    (
+        "an unknown key of what is said of the collection",
+        [("sfm_collection", {"titel": "Weather"}), ("sfm_filters.0.collection", {"right": "CC0"})],
+        [
+            "sfm_collection: unknown key 'titel'; did you mean 'title'?",
+            "filter 'elections': collection: unknown key 'right'; did you mean 'rights'?",
+        ],
+    ),
+    (
+        "another type in what is said of the collection",
+        [("sfm_collection", {"title": 2026}), ("sfm_filters.0.collection", "Ballots")],
+        [
+            f"sfm_collection: title: found 2026 (a number); {QUOTE}",
+            "filter 'elections': collection: found \"Ballots\"; a mapping of keys to values is needed",
+        ],
+    ),
+    (
+        "text in the place of all that is said of the collection",
+        [("sfm_collection", "Weather")],
+        ['sfm_collection: found "Weather"; a mapping of keys to values is needed'],
     ),
     (
         "an unused credential that is malformed",
@@ -454,6 +476,29 @@ def test_the_digest_changes_with_all_that_needs_a_restart_and_with_nothing_else(
     assert digest() == digest(("sfm_compression", "zstd"), ("sfm_compression_level", 5))
     assert digest() == digest(("sfm_environment", {}))
     assert digest() != digest(("sfm_environment", {"NO_PROXY": "example.org"}))
+
+
+def test_what_is_said_of_a_collection_is_told_by_program_and_restarts_nothing() -> None:
+    """Of all that the host collects, of filters, and of the sample; a filter that says nothing is not there."""
+    credentials = {**GOOD["sfm_credentials"], "sample": {"bearer_token": TOKEN + "s"}}
+    said: list[tuple[str, object]] = [
+        ("sfm_collection", {"title": "Weather", "rights": "CC0"}),
+        ("sfm_filters.0.collection", {}),
+        ("sfm_filters.1.collection", {"title": "Storms"}),
+    ]
+    sample = {"credential": "sample", "collection": {"purpose": "a base"}}
+    variables = with_changes(("sfm_credentials", credentials), ("sfm_streamsample", sample), *said)
+    plan = examine({"host": variables, "other": GOOD}, KNOWN)
+    assert plan.collections["host"] == Collection(
+        title="Weather",
+        rights="CC0",
+        filters={
+            "twitterfilter-storms": Description(title="Storms"),
+            "streamsample": Description(purpose="a base"),
+        },
+    )
+    assert plan.collections["other"] == Collection()
+    assert digest(*said) == digest()
 
 
 def test_every_fault_of_the_environment_is_named_without_a_value() -> None:

@@ -114,7 +114,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         from sfm_stream.errors import STOP_CODES
 
         result["stop_codes"] = list(STOP_CODES)
-        result["hosts"] = {name: _host(streams, hosts[name]) for name, streams in plan.hosts.items()}
+        result["hosts"] = {
+            name: {**_host(streams, hosts[name]), "collection": _collection(plan, name)}
+            for name, streams in plan.hosts.items()
+        }
         declared = {name: [each.stream.active for each in streams] for name, streams in plan.hosts.items()}
         display.display(f"The inventory declares: {summary(declared)}.")
         return result
@@ -312,6 +315,14 @@ def _host(streams: tuple[ResolvedStream, ...], variables: Mapping[str, Any]) -> 
         ),
         "empty": bool(streams) or "sfm_filters" in variables or "sfm_streamsample" in variables,
     }
+
+
+def _collection(plan: ResolvedInventory, host: str) -> list[dict[str, Any]]:
+    """The file that describes what the host collects, for reports; none where nothing is said."""
+    import msgspec
+
+    said = msgspec.to_builtins(plan.collections[host])
+    return [{"name": "collection.json", "collection": said}] if said else []
 
 
 def _program(

@@ -103,10 +103,10 @@ class _Inventory:
             rules = (main, *rules)
         return _stream(declared, defaults, kind="filterstream", name=declared.name, rules=rules)
 
-    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, XStream]]:
+    def other_streams(self, defaults: HostDefaults) -> Iterator[tuple[str, Sample, XStream]]:
         """See `sfm_stream.sources.base.Inventory`: the sample stream."""
-        if defaults.own.streamsample is not None:
-            yield "sfm_streamsample", _stream(defaults.own.streamsample, defaults, kind=SAMPLE, name=SAMPLE)
+        if (declared := defaults.own.streamsample) is not None:
+            yield "sfm_streamsample", declared, _stream(declared, defaults, kind=SAMPLE, name=SAMPLE)
 
     def warnings(self, stream: XStream, where: str) -> Iterator[Fault]:
         """See `sfm_stream.sources.base.Inventory`."""
