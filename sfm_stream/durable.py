@@ -19,18 +19,20 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, content: bytes, *, durable: bool = True, mode: int | None = None) -> None:
     """Puts `content` in the place of `path`, so that a reader sees the old or the new and nothing between.
 
     With `durable` false a power cut may bring the old content back; it costs no wait for the disk. The folder is made
     where it is missing, but none above it. What lies at the temporary name, be it a link, is removed and never written
-    through.
+    through. Without a `mode` it is read by its owner and group, as the umask allows.
     """
     path.parent.mkdir(mode=0o750, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     descriptor = create_anew(temporary)
     try:
         write_all(descriptor, content)
+        if mode is not None:
+            os.fchmod(descriptor, mode)
         if durable:
             os.fsync(descriptor)
     finally:

@@ -69,13 +69,13 @@ def _belongs_to_owner_of(state_dir: Path, data_dir: Path) -> bool:
         return False
 
 
-def keep_outcome(state_dir: Path | None, name: str, outcome: object) -> None:
+def keep_outcome(state_dir: Path | None, name: str, outcome: object, *, mode: int | None = None) -> None:
     """Replaces ``<state dir>/<name>.json``, where status reads how the last run went; says so where it cannot."""
     if state_dir is None:
         return
     path = state_dir / f"{name}.json"
     try:
-        replace_file(path, f"{json_text(outcome)}\n".encode())
+        replace_file(path, f"{json_text(outcome)}\n".encode(), mode=mode)
     except OSError as error:
         click.echo(f"sfm-stream: {path}: the outcome cannot be kept there: {error.strerror}", err=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,10 @@ from sfm_stream.places import DATA_DIR, config_dir_option, state_dir_option
 from sfm_stream.table import json_option, json_text, progress, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sfm_stream.report.page_figures import Report
+    from sfm_stream.report.page_gather import Wanted
     from sfm_stream.settings.collection import Collection
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -34,6 +36,13 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
     multiple=True,
     help="Leave a list out, as for privacy; may be repeated.",
 )
+@click.option(
+    "--keep",
+    type=_DIRECTORY,
+    metavar="DIR",
+    help="Keep what was read of the files there, and how the run went, in place of the state directory: for a user "
+    "who may not write in that.",
+)
 @click.option("--top", type=click.IntRange(1, 500), default=20, show_default=True, help="Entries of each list.")
 @json_option
 @click.option("--dir", "data_dir", type=_DIRECTORY, help="Where programs put files; if not given, as the settings say.")
@@ -46,6 +55,7 @@ def report(
     end: datetime | None,
     output: Path | None,
     without: tuple[str, ...],
+    keep: Path | None,
     top: int,
     as_json: bool,
     data_dir: Path | None,
@@ -69,46 +79,110 @@ def report(
         raise click.UsageError("Give a directory for the pages with -o, or --json for the figures.")
     if start and end and end < start:
         raise click.UsageError(f"--to {end:%Y-%m-%d} is before --from {start:%Y-%m-%d}.")
-    from sfm_stream.errors import FindingsError, StorageError, UsageError
-    from sfm_stream.report.page_gather import Wanted, files_in, gather, look
-    from sfm_stream.report.summary_store import Store
+    from sfm_stream.errors import UsageError
 
     if output is not None:
         import importlib.util
 
         if importlib.util.find_spec("jinja2") is None:
             raise UsageError("pages need Jinja2: pip install 'sfm-stream[report]'; --json does without")
-        from sfm_stream.report import page_output  # before root becomes the owner of the files, who may not read it
-    state, data, collection = _places(config_dir, state_dir, data_dir, archive_dir)
-    store = Store(state)
+        # Before root becomes the owner of the files, who may not read it.
+        from sfm_stream.report import page_output  # noqa: F401
+    with _outcome_kept(keep):
+        state, data, collection = _places(config_dir, state_dir, data_dir, archive_dir)
+
+        def wanted() -> Wanted:
+            from sfm_stream.report.page_gather import Wanted
+
+            return Wanted(
+                programs=_chosen(programs, state, data, archive_dir or data),
+                state_dir=state,
+                data_dir=data,
+                archive_dir=archive_dir or data,
+                start=_day(start),
+                end=_day(end),
+                without=tuple(dict.fromkeys(without)),
+                top=top,
+                collection=collection,
+            )
+
+        _give(_gathered(wanted, keep or state), output, as_json=as_json)
+
+
+def _gathered(wanted: Callable[[], Wanted], kept: Path) -> Report:
+    """The figures; what is read of the files is kept below `kept`.
+
+    Raises:
+        StorageError: A directory cannot be read.
+    """
+    from sfm_stream.errors import StorageError
+    from sfm_stream.report.page_gather import files_in, gather, look
+    from sfm_stream.report.summary_store import Store
+
+    store = Store(kept)
     try:
-        wanted = Wanted(
-            programs=_chosen(programs, state, data, archive_dir or data),
-            state_dir=state,
-            data_dir=data,
-            archive_dir=archive_dir or data,
-            start=_day(start),
-            end=_day(end),
-            without=tuple(dict.fromkeys(without)),
-            top=top,
-            collection=collection,
-        )
+        asked = wanted()
         with store.alone():
-            places = look(wanted)
+            places = look(asked)
             with progress("Files", lambda: files_in(places)) as advance:
-                found = gather(wanted, places, store, advance)
+                found = gather(asked, places, store, advance)
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
     if store.fault:
         click.echo(f"sfm-stream: summaries cannot be kept, so each report reads all files: {store.fault}", err=True)
+    return found
+
+
+def _give(found: Report, output: Path | None, *, as_json: bool) -> None:
+    """Writes pages, and prints the figures or what was done.
+
+    Raises:
+        FindingsError: Something could not be looked at.
+    """
+    from sfm_stream.errors import FindingsError
+
     if output is not None:
+        from sfm_stream.report import page_output
+
         page_output.write(found, output)
-    if as_json:
-        click.echo(json_text(found))
-    else:
-        click.echo(_outcome(found, output))
+    click.echo(json_text(found) if as_json else _outcome(found, output))
     if found.all_faults:
         raise FindingsError("" if as_json else "\n".join(found.all_faults))
+
+
+@contextmanager
+def _outcome_kept(keep: Path | None) -> Iterator[None]:
+    """Leaves in `keep` how the run went, whatever came of it; a run that another one holds up leaves nothing.
+
+    Everybody may read that, since status looks as another user; what was read of the files is the user's own.
+    """
+    if keep is None:
+        yield
+        return
+    from sfm_stream import clock
+    from sfm_stream.archive.job import keep_outcome
+    from sfm_stream.errors import LockedError, StorageError
+
+    try:
+        keep.mkdir(exist_ok=True)
+        keep.chmod(0o711)
+        (keep / "summaries").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{error.filename}: nothing can be kept there: {error.strerror}") from error
+    begun, code, said, held_up = clock.now(), 0, None, False
+    try:
+        yield
+    except LockedError:
+        held_up = True
+        raise
+    except BaseException as error:
+        code, said = getattr(error, "exit_code", 1), str(error) or type(error).__name__
+        raise
+    finally:
+        if not held_up:
+            seconds = round((clock.now() - begun).total_seconds(), 3)
+            outcome = {"time": clock.text(begun), "seconds": seconds, "exit_code": code, "error": said}
+            keep_outcome(keep, "report", outcome, mode=0o644)
 
 
 def _places(

@@ -15,7 +15,7 @@ LATE = 3600.0
 """Seconds that a job may begin late, or take."""
 UNEVALUATED = 300.0
 """Seconds after which alerts, which are looked at each minute, are not looked at any more."""
-_JOBS = {"organize": Kind.ORGANIZE, "audit": Kind.AUDIT}
+_JOBS = {"organize": Kind.ORGANIZE, "audit": Kind.AUDIT, "report": Kind.REPORT}
 
 
 def judge_host(facts: Facts, limits: Limits, *, per_day: float, known: bool, others: dict[str, str]) -> HostView:
@@ -94,7 +94,7 @@ def _job(job: Job, now: datetime) -> tuple[JobView, Trouble | None]:
 
 
 def _command(job: str) -> str:
-    return {"organize": "organizedata"}.get(job, job)
+    return {"organize": "organizedata", "report": "report --json"}.get(job, job)
 
 
 def _with(view: JobView, verdict: str) -> JobView:

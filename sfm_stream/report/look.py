@@ -90,7 +90,10 @@ class Host:
 
     def _jobs(self, state_dir: Path) -> tuple[Job, ...]:
         every = {"organize": self.settings.organize_every, "audit": self.settings.audit_every}
-        return tuple(_job(name, state_dir, each, self.deployed) for name, each in every.items())
+        jobs = [_job(name, state_dir, each, self.deployed) for name, each in every.items()]
+        if self.settings.report_kept:  # made by another user, who may not write where the others leave their outcome
+            jobs.append(_job("report", Path(self.settings.report_kept), self.settings.report_every, self.deployed))
+        return tuple(jobs)
 
     def _alerting(self, state_dir: Path) -> Alerting:
         ways = self.settings.alerts

@@ -1,4 +1,4 @@
-"""Where summaries are kept, so that no file is read twice: ``<state dir>/summaries/<program>/<YYYY-MM-DD>.json.gz``.
+"""Where summaries are kept, so that no file is read twice: ``summaries/<program>/<YYYY-MM-DD>.json.gz``.
 
 One record holds a day of a program. It is made of the files themselves and can be thrown away at any time: the next
 report rebuilds it.
@@ -30,12 +30,15 @@ _DECODER = msgspec.json.Decoder(DaySummary)
 class Store:
     """The summaries of one host.
 
+    Args:
+        folder: Where ``summaries/`` lies: the state directory, or another of the user's who makes the report.
+
     Attributes:
         fault: Why a summary could not be kept, the first time that happened; "" while all could.
     """
 
-    def __init__(self, state_dir: Path) -> None:
-        self._top = state_dir / "summaries"
+    def __init__(self, folder: Path) -> None:
+        self._top = folder / "summaries"
         self.fault = ""
 
     def read(self, program: str, day: date) -> DaySummary:

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     """It should run and does not: killed, stopped, FATAL, or never started."""
     RECONNECTING = "reconnecting"
     """No connection, but for a shorter time than makes a gap."""
+    REPORT = "report"
     RULES = "rules"
     SILENCE = "silence"
     """A connection from which not even a sign of life comes."""

@@ -19,12 +19,13 @@ EXAMPLES: Mapping[str, str] = {
     "sfm_config_dir": "/etc/sfm",
     "sfm_data_dir": "/srv/sfm/data",
     "sfm_log_dir": "/var/log/sfm",
+    "sfm_report_dir": "/srv/sfm/report",
     "sfm_state_dir": "/srv/sfm/state",
     "sfm_venv_dir": "/opt/sfm",
 }
 """The variables that name a directory, each with what its faults propose."""
 
-_OPTIONAL = "sfm_archive_dir"
+_OPTIONAL = ("sfm_archive_dir", "sfm_report_dir")
 _WHOLE_TREES = (
     *("/bin", "/boot", "/dev", "/lib", "/lib32", "/lib64", "/libx32", "/lost+found", "/proc", "/root", "/run"),
     *("/sbin", "/sys", "/usr", "/var/backups", "/var/cache", "/var/lock", "/var/mail", "/var/run", "/var/spool"),
@@ -57,8 +58,8 @@ def directory_faults(variables: Mapping[str, Any]) -> Iterator[Fault]:
     """What is wrong with the directories that these variables name.
 
     Args:
-        variables: The variables of one host and the defaults of those it leaves out. An empty archive directory is
-            none, and a value that is no text is left to the check of types.
+        variables: The variables of one host and the defaults of those it leaves out. One that is optional and
+            empty is none, and a value that is no text is left to the check of types.
     """
     paths = _paths(variables)
     for variable, path in paths.items():
@@ -82,7 +83,9 @@ def directory_warnings(variables: Mapping[str, Any]) -> Iterator[Fault]:
 def _paths(variables: Mapping[str, Any]) -> dict[str, str]:
     named = {variable: variables.get(variable) for variable in EXAMPLES}
     return {
-        variable: path for variable, path in named.items() if isinstance(path, str) and (path or variable != _OPTIONAL)
+        variable: path
+        for variable, path in named.items()
+        if isinstance(path, str) and (path or variable not in _OPTIONAL)
     }
 
 

@@ -38,6 +38,8 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
         supervisor_config: Where supervisord's socket and login stand; "" where there is none to ask.
         organize_every: Seconds between two runs of the sorting into the date tree; None where none is scheduled.
         audit_every: The same of the audit.
+        report_every: The same of the report.
+        report_kept: Where the report keeps the outcome of its last run; "" where none is scheduled.
         alerts: In which ways alerts are delivered; "" where they are not.
         limits: See there.
     """
@@ -45,6 +47,8 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
     supervisor_config: str = SUPERVISOR_CONFIG
     organize_every: Seconds | None = None
     audit_every: Seconds | None = None
+    report_every: Seconds | None = None
+    report_kept: str = ""
     alerts: str = ""
     limits: Limits = Limits()
 

@@ -30,6 +30,7 @@ from sfm_stream.settings.directories import directory_faults, directory_warnings
 from sfm_stream.settings.environment import convert_environment
 from sfm_stream.settings.faults import Fault, Secret, convert, nearest, show, without_none
 from sfm_stream.settings.model import Credential, StreamSettings
+from sfm_stream.settings.reports import report_faults
 from sfm_stream.settings.secrecy import is_hidden, shown_name
 from sfm_stream.settings.simulators import simulator_faults
 from sfm_stream.settings.users import user_faults, user_warnings
@@ -216,6 +217,7 @@ def _variable_faults(
     yield from directory_faults(settled)
     yield from user_faults(settled)
     yield from monitor_faults(settled)
+    yield from report_faults(settled)
 
 
 def _defaults(

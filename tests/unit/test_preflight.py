@@ -17,7 +17,7 @@ KNOWN: dict[str, dict[str, Any]] = {
     name: {}
     for name in (
         *("sfm_api_url", "sfm_credentials", "sfm_data_dir", "sfm_environment", "sfm_filters", "sfm_save_interval"),
-        *("sfm_collection", "sfm_compression", "sfm_compression_level", "sfm_streamsample"),
+        *("sfm_report_dir", "sfm_collection", "sfm_compression", "sfm_compression_level", "sfm_streamsample"),
     )
 }
 TOKEN = "AAAAAAAAAAAAAAAAAAAAAsecretsecretsecret"
@@ -98,6 +98,11 @@ FAULTS: list[tuple[str, list[tuple[str, object]], list[str]]] = [
             f"sfm_collection: title: found 2026 (a number); {QUOTE}",
             "filter 'elections': collection: found \"Ballots\"; a mapping of keys to values is needed",
         ],
+    ),
+    (
+        "a report among the data",
+        [("sfm_report_dir", "/srv/sfm/data/report"), ("sfm_data_dir", "/srv/sfm/data")],
+        ['sfm_report_dir: "/srv/sfm/data/report" lies within sfm_data_dir, "/srv/sfm/data"; '],
     ),
     (
         "text in the place of all that is said of the collection",
@@ -499,6 +504,14 @@ def test_what_is_said_of_a_collection_is_told_by_program_and_restarts_nothing() 
     )
     assert plan.collections["other"] == Collection()
     assert digest(*said) == digest()
+
+
+def test_a_report_leaves_out_only_lists_that_there_are() -> None:
+    """Each that there is not is named, with those that are allowed."""
+    known = KNOWN | {"sfm_report_without": {"type": "list", "elements": "str"}}
+    variables = {**GOOD, "sfm_report_without": ["accounts", "account"]}
+    (found,) = examine({"host": variables}, known).faults
+    assert str(found) == 'sfm_report_without[1]: found "account"; allowed are accounts, links, tags'
 
 
 def test_every_fault_of_the_environment_is_named_without_a_value() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import gzip
 import hashlib
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from sfm_stream.commands.report import report
 from sfm_stream.record.status import Lock
+from sfm_stream.settings.reports import LISTS
 
 STORMS, DEFAULTS = "twitterfilter-storms", {"source": "x", "kind": "filterstream", "name": "storms", "credential": "c"}
 
@@ -198,3 +203,41 @@ def test_files_of_sfm_without_a_journal_are_reported(host: Host) -> None:
     assert stream["coverage"] is None
     assert sum(day["posts"] for day in stream["days"]) == 5
     assert stream["days"][0]["duplicates"] is None
+
+
+def test_how_a_run_went_is_kept_for_others_to_read(host: Host) -> None:
+    """Where it is well, where it found something, and where it could not be made; the state directory is not touched."""
+    kept, out = host.top / "kept", str(host.top / "out")
+    host.run("-o", out, "--keep", str(kept))
+    outcome = json.loads((kept / "report.json").read_text())
+    assert (outcome["exit_code"], outcome["error"]) == (0, None)
+    assert stat.S_IMODE((kept / "report.json").stat().st_mode) == 0o644
+    assert stat.S_IMODE((kept / "summaries").stat().st_mode) == 0o700
+    assert any((kept / "summaries").rglob("*.json.gz"))
+    assert not (host.state / "summaries").exists()
+    path = host.file("14-00-00", 500)
+    path.write_bytes(path.read_bytes()[:-30])
+    host.run("-o", out, "--keep", str(kept))
+    outcome = json.loads((kept / "report.json").read_text())
+    assert (outcome["exit_code"], "cannot be read to its end" in outcome["error"]) == (3, True)
+    done = host.run("strms", "-o", out, "--keep", str(kept))
+    outcome = json.loads((kept / "report.json").read_text())
+    assert outcome["exit_code"] == done.returncode == 2
+
+
+def test_a_run_that_another_holds_up_leaves_the_outcome_to_that(host: Host) -> None:
+    """Else a report that is well would be called failed."""
+    kept, out = host.top / "kept", str(host.top / "out")
+    host.run("-o", out, "--keep", str(kept))
+    before = (kept / "report.json").read_bytes()
+    with (kept / "summaries" / ".lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert host.run("-o", out, "--keep", str(kept)).returncode == 75
+    assert (kept / "report.json").read_bytes() == before
+
+
+def test_the_inventory_leaves_out_what_the_command_can() -> None:
+    """The lists stand in both places: the command line imports no settings before it needs them."""
+    without = next(each for each in report.params if each.name == "without")
+    assert isinstance(without.type, click.Choice)
+    assert tuple(without.type.choices) == LISTS

@@ -377,6 +377,12 @@ OUTCOME = Outcome(time=NOON - timedelta(hours=1))
             [("organize", "critical")],
         ),
         (Job(name="organize", fault="is damaged"), "unreadable", [("organize", "unknown")]),
+        (Job(name="report", outcome=Outcome(time=NOON, exit_code=3)), "look at it", [("report", "warning")]),
+        (
+            Job(name="report", outcome=Outcome(time=NOON - timedelta(hours=26)), every=86400),
+            "overdue",
+            [("report", "warning")],
+        ),
     ],
 )
 def test_a_scheduled_job_that_failed_or_did_not_run_is_a_trouble(

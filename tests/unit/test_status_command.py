@@ -159,6 +159,33 @@ def test_settings_of_the_host_that_cannot_be_read_are_a_trouble_of_the_host(host
     assert rows(done.stdout)["twitterfilter-spare"]["STATE"] == "inactive"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "shown", "code"),
+    [
+        ({"time": "2999-01-01T00:00:00Z", "exit_code": 0}, "well", 0),
+        ({"time": "2999-01-01T00:00:00Z", "exit_code": 73, "error": "the disk is full"}, "failed (exit code 73)", 3),
+        ({"time": "2020-01-01T00:00:00Z", "exit_code": 0}, "overdue", 3),
+        (None, "never ran", 0),
+    ],
+)
+def test_the_nightly_report_shows_as_the_other_jobs_do(
+    tmp_path: Path, outcome: dict[str, object] | None, shown: str, code: int
+) -> None:
+    """Its outcome lies where the user who makes it may write; a host without a report has no such line."""
+    for name in ("streams", "state", "kept"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "host.json").write_text(json.dumps({"supervisor_config": "", "report_every": 86400.0}))
+    assert "\nreport " not in run(tmp_path, "--state-dir", str(tmp_path / "state")).stdout
+    said = {"supervisor_config": "", "report_every": 86400.0, "report_kept": str(tmp_path / "kept")}
+    (tmp_path / "host.json").write_text(json.dumps(said))
+    if outcome is not None:
+        (tmp_path / "kept" / "report.json").write_text(json.dumps(outcome))
+    done = run(tmp_path, "--state-dir", str(tmp_path / "state"))
+    assert done.returncode == code, done.stderr
+    (line,) = [each for each in done.stdout.splitlines() if each.startswith("report ")]
+    assert line.split(maxsplit=1)[1].startswith(shown)
+
+
 def test_a_plugin_that_cannot_look_answers_unknown(tmp_path: Path) -> None:
     """In one line, whatever the reason."""
     (tmp_path / "streams").mkdir()

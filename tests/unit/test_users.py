@@ -50,6 +50,15 @@ def test_the_process_owner_is_no_operator() -> None:
     assert faults(operator_group="sfm")[0].startswith('sfm_operator_group: "sfm" is sfm_group too')
 
 
+def test_who_makes_the_pages_of_a_report_can_write_no_data() -> None:
+    """Nor control programs."""
+    assert faults(report_user="sfm-report", report_group="www-data") == []
+    assert faults(report_user="sfm")[0].startswith('sfm_report_user: "sfm" is sfm_process_owner, who writes the data; ')
+    assert faults(report_user="root")[0].startswith('sfm_report_user: found "root"; ')
+    assert faults(report_user="maria", operators=["maria"])[0].startswith('sfm_report_user: "maria" is one of')
+    assert faults(report_group="a b")[0].startswith('sfm_report_group: found "a b"; ')
+
+
 def test_all_faults_come_at_once() -> None:
     """Those within lists too."""
     found = faults(process_owner="root", operators=["a b", "fine"], group_members=["c:d"])
