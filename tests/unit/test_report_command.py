@@ -206,7 +206,7 @@ def test_files_of_sfm_without_a_journal_are_reported(host: Host) -> None:
 
 
 def test_how_a_run_went_is_kept_for_others_to_read(host: Host) -> None:
-    """Where it is well, where it found something, and where it could not be made; the state directory is not touched."""
+    """Where it is well, where it found something, and where none could be made; nothing goes to the state directory."""
     kept, out = host.top / "kept", str(host.top / "out")
     host.run("-o", out, "--keep", str(kept))
     outcome = json.loads((kept / "report.json").read_text())
