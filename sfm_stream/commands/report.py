@@ -201,6 +201,7 @@ def _places(
     collection = read_collection(config_dir)
     for source in registry.names():  # while they can be read
         registry.source(source).features(b"")
+        registry.source(source).inventory()
     for directory in filter(None, (state, data, archive_dir)):
         require_directory(directory)
     become_owner(*filter(None, (state, data, archive_dir)))

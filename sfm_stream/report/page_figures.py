@@ -14,10 +14,13 @@ from sfm_stream.record.history import Change, Version, changes
 from sfm_stream.report.summary import DaySummary, FileSummary, Tally
 from sfm_stream.report.summary_files import CaptureFile, Place
 from sfm_stream.settings.collection import Description
+from sfm_stream.settings.declared import DeclaredFilter
 from sfm_stream.settings.model import StreamSettings
+from sfm_stream.sources.base import Source
 
-_COMMON = frozenset(field.name for field in msgspec.structs.fields(StreamSettings))
-"""Settings that say how a stream runs, not what it asks for."""
+_COMMON = frozenset(field.name for kind in (StreamSettings, DeclaredFilter) for field in msgspec.structs.fields(kind))
+"""Settings that say how a stream of any source runs, not what it asks for."""
+_NOTHING: tuple[object, ...] = ([], {}, None, False, "")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -302,15 +305,30 @@ def _day_in(name: str) -> date | None:
     return date(int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
-def steps(versions: Sequence[Version]) -> Iterator[Step]:
-    """What was asked for, version by version; what says only how the stream runs is named, not shown."""
+def asks(source: Source) -> dict[str, object]:
+    """The settings that say what streams of a source ask for, as entries of ``sfm_filters`` do, with their defaults."""
+    declared = {field.name for field in msgspec.structs.fields(source.inventory().filter)} - _COMMON
+    own = [field for field in msgspec.structs.fields(source.settings) if field.name in declared]
+    defaults = {field.name: None if field.default is msgspec.NODEFAULT else field.default for field in own}
+    asked: dict[str, object] = msgspec.json.decode(msgspec.json.encode(defaults))  # as the history has them
+    return asked
+
+
+def steps(versions: Sequence[Version], asks: Mapping[str, object]) -> Iterator[Step]:
+    """What was asked for, version by version; what says only how the stream runs is named, not shown.
+
+    Args:
+        versions: The settings.
+        asks: See the function of that name. What is at its default in the first version asks for nothing.
+    """
     before: Mapping[str, object] = {}
     for version in versions:
         asked, other = [], []
         for change in changes(before, version.settings):
             key = re.split(r"[.\[]", change.key)[0]
-            if key not in _COMMON:
-                asked.append(change)
+            if key in asks:
+                if before or (change.after not in _NOTHING and change.after != asks[key]):
+                    asked.append(change)
             elif before:
                 other.append(change.key)
         before = version.settings

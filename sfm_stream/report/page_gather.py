@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def _stream(
         others=sum(each.others for each in total.files.values()),
         partial=sum(each.partial for each in total.files.values()),
         coverage=_coverage(program, wanted.state_dir, since, until, faults),
-        steps=tuple(_within(list(figures.steps(known)), known, since, until)),
+        steps=tuple(_within(figures.asks(source), known, since, until)),
         writing=place.writing,
         **_tops(total, wanted.without, wanted.top),
         faults=tuple(faults),
@@ -191,15 +191,15 @@ def _versions(state_dir: Path, program: str, faults: list[str]) -> Sequence[Vers
 
 
 def _within(
-    steps: list[figures.Step], known: Sequence[Version], since: datetime, until: datetime
+    asks: Mapping[str, object], known: Sequence[Version], since: datetime, until: datetime
 ) -> list[figures.Step]:
     """The steps of a time; of the first, which was asked for before, all that it asks for."""
     times = {version.time for version in history.during(known, since, until)}
     first = next((index for index, version in enumerate(known) if version.time in times), None)
     if first is None:
         return []
-    whole = next(figures.steps(known[first : first + 1]))
-    return [whole, *(step for step in steps[first + 1 :] if step.time in times)]
+    whole, *later = figures.steps(known[first:], asks)
+    return [whole, *(step for step in later if step.time in times)]
 
 
 class Prices:

@@ -34,6 +34,7 @@ def context(report: Report, stream: Stream, span: chart.Span) -> Context:
         **_over_time(report, stream, span),
         **_coverage(stream),
         "lists": list(_lists(stream)),
+        "partial": words.partial(stream),
         **_volume(stream),
         **_files(report, stream),
     }
@@ -71,9 +72,9 @@ def _asked(stream: Stream) -> Context:
             "in_force": step.in_force,
             "sha256": step.sha256,
             "other": step.other,
-            "asked": words.asked(step.asked, first=not index),
+            "asked": asked,
         }
-        for index, step in enumerate(stream.steps)
+        for step, asked in zip(stream.steps, words.asked(stream.steps), strict=True)
     ]
     return {"steps": steps}
 

@@ -12,13 +12,14 @@ from typing import NamedTuple
 from sfm_stream.archive.job import count
 from sfm_stream.record.gaps import Coverage
 from sfm_stream.record.history import Change
-from sfm_stream.report.page_figures import Report, Stream, Top, total_seconds
+from sfm_stream.report.page_figures import Report, Step, Stream, Top, total_seconds
 from sfm_stream.report.summary import time_of
 from sfm_stream.settings.collection import Description
 from sfm_stream.table import duration, moment, size
 
 NOT_KNOWN = "not known"
 _SHOWN_LINK = 90
+_PART = re.compile(r"\w+\[(?P<name>.+?)\]\.(?P<key>.+)")
 
 
 class Citation(NamedTuple):
@@ -71,15 +72,21 @@ def stream_title(stream: Stream) -> str:
     return stream.description.title or stream.name
 
 
-def asked(changes: Sequence[Change], *, first: bool) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What is asked for, key by key: each value with ``new``, ``gone``, or "" where there was nothing before."""
-    return [(_key(each.key), _items(each, first=first)) for each in changes]
+def asked(steps: Sequence[Step]) -> list[list[tuple[str, list[tuple[str, str]]]]]:
+    """What is asked for in each step, key by key: each value with ``new``, ``gone``, or "" where nothing was before."""
+    parts = {found["name"] for step in steps for each in step.asked if (found := _PART.fullmatch(each.key))}
+    return [
+        [(_key(each.key, alone=len(parts) < 2), _items(each, first=step is steps[0])) for each in step.asked]
+        for step in steps
+    ]
 
 
-def _key(path: str) -> str:
-    """``rules[storms].track`` as ``storms: track``."""
-    found = re.fullmatch(r"\w+\[(?P<name>.+?)\]\.(?P<key>.+)", path)
-    return f"{found['name']}: {found['key']}" if found else path
+def _key(path: str, *, alone: bool) -> str:
+    """``rules[storms].track`` as ``storms: track``, or, where that is the only rule, as ``track``."""
+    found = _PART.fullmatch(path)
+    if found is None:
+        return path.replace(".", ": ")
+    return found["key"] if alone else f"{found['name']}: {found['key']}"
 
 
 def _items(change: Change, *, first: bool) -> list[tuple[str, str]]:
@@ -146,6 +153,15 @@ def lost(found: Coverage | None) -> str:
     """How long the gaps are that nobody asked for and that were not made good."""
     seconds = total_seconds(found, "lost")
     return NOT_KNOWN if seconds is None else duration(seconds) if seconds else "nothing"
+
+
+def partial(stream: Stream) -> str:
+    """What the lists do not cover."""
+    number_of = stream.partial
+    if not number_of:
+        return ""
+    what = count(number_of, "post is", "posts are")
+    return f"{what} in none of these lists, and in all other figures: parts were not as {stream.source} describes them."
 
 
 def floor(top: Top) -> str:
