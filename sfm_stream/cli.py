@@ -11,6 +11,7 @@ import click
 from sfm_stream import __version__
 from sfm_stream.errors import SfmError
 from sfm_stream.table import printable
+from sfm_stream.usage import examples
 
 _COMMANDS = {
     "gaps": "sfm_stream.commands.gaps:gaps",
@@ -63,7 +64,13 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "sfm-stream status", "sfm-stream read storms --from 2026-11-01 | jq .data.text", "man sfm-stream-read"
+    ),
+)
 @click.version_option(__version__)
 def cli() -> None:
     """Keeps social-media streams flowing into an archive."""

@@ -13,6 +13,7 @@ import click
 from sfm_stream import clock
 from sfm_stream.archive.job import count, keep_outcome, place_options, take_places
 from sfm_stream.table import duration, json_option, json_text, progress, render, size
+from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
     from sfm_stream.archive.audit_outcome import AuditOutcome
@@ -30,7 +31,13 @@ def _places(_context: click.Context, _option: click.Parameter, values: tuple[str
     return values
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream audit",
+        "sfm-stream audit --sample 5 --since 2026-11-01",
+        "sfm-stream audit --accept twitterfilter-storms/2026/11/03",
+    )
+)
 @place_options
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Leave out days before (2026-11-24).")
 @click.option(

@@ -10,6 +10,7 @@ import click
 from sfm_stream.errors import ConfigError
 from sfm_stream.places import config_dir_option
 from sfm_stream.table import duration, render
+from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
     from sfm_stream.settings.faults import Fault
@@ -39,7 +40,13 @@ def _capture_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream filterstream storms --config-dir my-settings | jq .data.text",
+        "sudo -u sfm sfm-stream filterstream storms --save",
+        "sfm-stream filterstream --list",
+    )
+)
 @click.argument("name", required=False)
 @_capture_options
 def filterstream(
@@ -64,7 +71,12 @@ def filterstream(
         _capture(path, arguments, config_dir, save=save, data_dir=data_dir, interval=interval, verbose=verbose)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream streamsample --config-dir my-settings | jq .data.text",
+        "sudo -u sfm sfm-stream streamsample --save",
+    )
+)
 @_capture_options
 def streamsample(
     save: bool, data_dir: Path | None, interval: float | None, listing: bool, verbose: bool, config_dir: Path

@@ -10,6 +10,7 @@ import click
 
 from sfm_stream import clock, table
 from sfm_stream.places import config_dir_option, program_named, programs, reach_state, state_dir_option
+from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
     from sfm_stream.record.gaps import Coverage, Gap, Loss
@@ -21,7 +22,13 @@ _SUMMARY = (
 _COLUMNS = ("PROGRAM", "FROM (UTC)", "TO (UTC)", "LENGTH", "KIND", "CAUSE")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream gaps",
+        "sfm-stream gaps storms --since 2026-11-01",
+        "sfm-stream gaps storms --format csv > gaps.csv",
+    )
+)
 @click.argument("name", required=False)
 @click.option(
     "--since",

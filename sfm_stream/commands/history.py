@@ -9,9 +9,15 @@ import click
 
 from sfm_stream.places import config_dir_option, program_named, reach_state, state_dir_option
 from sfm_stream.table import json_option, json_text, moment, render
+from sfm_stream.usage import examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream history storms",
+        "sfm-stream history --file twitterfilter-storms-2026-11-24T20-15-00Z.jsonl.gz",
+    )
+)
 @click.argument("name", required=False)
 @click.option("--file", "capture_file", help="Only the settings that held while this capture file was made.")
 @config_dir_option

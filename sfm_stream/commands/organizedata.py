@@ -11,13 +11,19 @@ import click
 from sfm_stream import clock
 from sfm_stream.archive.job import count, keep_outcome, place_options, take_places
 from sfm_stream.table import duration, json_option, json_text, printable, progress, render, size
+from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
     from sfm_stream.archive.organize import Organizer
     from sfm_stream.archive.outcome import OrganizeOutcome
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sudo sfm-stream organizedata --dry-run",
+        "sudo sfm-stream organizedata --archive-dir /mnt/archive/sfm",
+    )
+)
 @place_options
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be done.")
 @click.option(

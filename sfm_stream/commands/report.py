@@ -11,6 +11,7 @@ import click
 
 from sfm_stream.places import DATA_DIR, config_dir_option, state_dir_option
 from sfm_stream.table import json_option, json_text, progress, size
+from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,13 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream report -o my-report",
+        "sfm-stream report storms --from 2026-11-01 --to 2026-11-30 --without accounts -o storms-november",
+        "sfm-stream report --json | jq '.streams[] | [.program, .coverage.covered]'",
+    )
+)
 @click.argument("programs", metavar="[NAME]...", nargs=-1)
 @click.option(
     "--from", "start", type=_DAY, metavar="DAY", help="The first day (2026-11-01); else that of the first file."
@@ -63,17 +70,11 @@ def report(
     config_dir: Path,
     state_dir: Path | None,
 ) -> None:
-    r"""Show what was collected: what was asked for, posts by hour, gaps, languages, hashtags, volume, cost, files.
+    """Show what was collected: what was asked for, posts by hour, gaps, languages, hashtags, volume, cost, files.
 
     NAME is a filter or a program; all of this host without it. Files are read once: what they hold is kept in the
     state directory, and a later report reads only those that are new. Exits with 3 where something could not be
     looked at.
-
-    \b
-    Examples:
-      sfm-stream report -o /var/lib/sfm/report
-      sfm-stream report storms --from 2026-11-01 --to 2026-11-30 --without accounts -o storms-november
-      sfm-stream report --json | jq '.streams[] | [.program, .coverage.covered]'
     """
     if output is None and not as_json:
         raise click.UsageError("Give a directory for the pages with -o, or --json for the figures.")

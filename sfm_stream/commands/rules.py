@@ -11,17 +11,28 @@ import click
 
 from sfm_stream.places import config_dir_option
 from sfm_stream.table import json_text
+from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
     from sfm_stream.settings.model import StreamSettings
 
 
-@click.group()
+@click.group(
+    epilog=examples(
+        "sfm-stream rules show storms",
+        "sfm-stream rules test storms --posts yesterday.jsonl",
+    )
+)
 def rules() -> None:
     """Work with the rules of a filter."""
 
 
-@rules.command("show")
+@rules.command(
+    "show",
+    epilog=examples(
+        "sfm-stream rules show storms",
+    ),
+)
 @click.argument("name")
 @config_dir_option
 def rules_show(name: str, config_dir: Path) -> None:
@@ -33,7 +44,13 @@ def rules_show(name: str, config_dir: Path) -> None:
         click.echo(f"{tag}\t{len(value)}\t{value}")
 
 
-@rules.command("test")
+@rules.command(
+    "test",
+    epilog=examples(
+        "sfm-stream rules test storms --posts yesterday.jsonl",
+        "sfm-stream read storms | sfm-stream rules test storms --posts -",
+    ),
+)
 @click.argument("name")
 @click.option(
     "--posts",
@@ -50,7 +67,12 @@ def rules_test(name: str, posts: Iterable[bytes], config_dir: Path) -> None:
     click.echo(source(stream.source).test_rules(stream, posts))
 
 
-@rules.command("check")
+@rules.command(
+    "check",
+    epilog=examples(
+        "sudo sfm-stream rules check storms",
+    ),
+)
 @click.argument("name")
 @config_dir_option
 def rules_check(name: str, config_dir: Path) -> None:
@@ -64,7 +86,12 @@ def rules_check(name: str, config_dir: Path) -> None:
     click.echo(f"{asked.title} takes the rules of {name}: {asked.check_rules(stream, credential)}")
 
 
-@rules.command("resolve")
+@rules.command(
+    "resolve",
+    epilog=examples(
+        "jq -s . my-settings/streams/*.json | sfm-stream rules resolve --known-only",
+    ),
+)
 @click.option("--ask/--known-only", default=True, help="Whether sources are asked for those the host does not know.")
 @click.option("--paid/--free", default=True, help="Whether those are asked that charge for it.")
 @config_dir_option

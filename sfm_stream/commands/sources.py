@@ -5,9 +5,15 @@ from __future__ import annotations
 import click
 
 from sfm_stream.table import json_option, json_text, render
+from sfm_stream.usage import examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream sources",
+        "sfm-stream sources --json | jq -r '.[].name'",
+    )
+)
 @json_option
 def sources(as_json: bool) -> None:
     """List the services that filters can collect from, with what each needs and can."""

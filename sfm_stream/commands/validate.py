@@ -8,9 +8,14 @@ import click
 
 from sfm_stream.errors import ConfigError
 from sfm_stream.table import json_option, json_text
+from sfm_stream.usage import examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sudo sfm-stream validate /etc/sfm/streams/*.json /etc/sfm/credentials/*.json",
+    )
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> None:

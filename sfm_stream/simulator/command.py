@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sfm_stream.sources import registry
+from sfm_stream.usage import examples
 
 
 class _Sources(click.Group):
@@ -25,6 +26,10 @@ class _Sources(click.Group):
         return super().parse_args(ctx, args if named else [registry.DEFAULT, *args])
 
 
-@click.command(cls=_Sources, subcommand_metavar="[SOURCE] [OPTIONS]")
+@click.command(
+    cls=_Sources,
+    subcommand_metavar="[SOURCE] [OPTIONS]",
+    epilog=examples("sfm-stream simulate --port 8970", f"sfm-stream simulate {registry.names()[-1]} --rate 200"),
+)
 def simulate() -> None:
     """Be a source, on loopback: its streams, limits and failures. The first line printed is its URL."""

@@ -143,3 +143,11 @@ def test_killed_programs_are_back_by_themselves(hosts: dict[str, Host]) -> None:
         after = host.pids()
         assert not [name for name in before if before[name] == after[name]]
         host.growing(before, 60)
+
+
+def test_manual_pages_and_completion_are_where_man_and_shells_look(hosts: dict[str, Host]) -> None:
+    """Links to the release in use."""
+    for host in hosts.values():
+        for path in ("man/man1/sfm-stream-report.1", "bash-completion/completions/sfm-stream"):
+            assert host.run(f"readlink /usr/local/share/{path}").strip() == f"/opt/sfm/current/share/{path}"
+            assert host.run(f"cat /usr/local/share/{path}")

@@ -7,9 +7,15 @@ from typing import Any
 import click
 
 from sfm_stream.simulator.options import Serving, replay_options, serving_options
+from sfm_stream.usage import examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream simulate bluesky",
+        "sfm-stream simulate bluesky --port 0 --rate 500 --past 3600",
+    )
+)
 @serving_options(8971, "sfm_stream/sources/bluesky/simulator/faults.py")
 @replay_options(50.0, 129_600.0, "Events a second, a quarter of them posts.")
 @click.option("--first-seq", type=click.IntRange(1), default=1000, show_default=True, help="The first event's number.")

@@ -7,9 +7,15 @@ from typing import Any
 import click
 
 from sfm_stream.simulator.options import Serving, replay_options, serving_options
+from sfm_stream.usage import examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream simulate wikimedia",
+        "sfm-stream simulate wikimedia --port 0 --rate 200 --past 3600",
+    )
+)
 @serving_options(8972, "sfm_stream/sources/wikimedia/simulator/server.py")
 @replay_options(30.0, 604_800.0, "Events a second.")
 @click.option(

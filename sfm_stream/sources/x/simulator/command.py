@@ -9,6 +9,7 @@ import click
 
 from sfm_stream.errors import ConfigError, UsageError
 from sfm_stream.simulator.options import Serving, serving_options
+from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
     from sfm_stream.sources.x.simulator.access import AppSecret
@@ -34,7 +35,12 @@ def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "sfm-stream simulate x",
+        "sfm-stream simulate x --port 0 --rate 200 --seed 7",
+    )
+)
 @serving_options(8970, "sfm_stream/sources/x/simulator/plan.py")
 @click.option(
     "--rate",
