@@ -5,6 +5,8 @@ An entry is judged once, here, as it is read: its readers can rely on its fields
 
 from __future__ import annotations
 
+import functools
+import typing
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated
@@ -30,8 +32,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     event: str
 
     def __post_init__(self) -> None:
-        values = (getattr(self, name) for name in self.__struct_fields__)
-        clock.check(*(value for value in values if isinstance(value, datetime)))
+        clock.check(*(getattr(self, name) for name in _times(type(self))))
+
+
+@functools.cache
+def _times(kind: type[Entry]) -> tuple[str, ...]:
+    """The fields that are times: found out once, for a journal has many entries."""
+    hints = typing.get_type_hints(kind)
+    return tuple(name for name, hint in hints.items() if hint is datetime or datetime in typing.get_args(hint))
 
 
 class StartEntry(Entry, frozen=True, kw_only=True):
@@ -213,6 +221,29 @@ class Entries(Iterator[Entry]):
             except reading.DAMAGE:
                 self.skipped += 1
         raise StopIteration
+
+
+class Known:
+    """The entries in some lines of a journal, decoded once and gone through as often as is wanted."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        found = Entries(lines)
+        self.entries = list(found)
+        self._skipped = found.skipped
+
+    def again(self) -> Entries:
+        """All of them, from the first on."""
+        return _Again(self.entries, self._skipped)
+
+
+class _Again(Entries):
+    def __init__(self, known: Iterable[Entry], skipped: int) -> None:
+        super().__init__(())
+        self._known = iter(known)
+        self.skipped = skipped
+
+    def __next__(self) -> Entry:
+        return next(self._known)
 
 
 def decode(line: bytes) -> Entry:

@@ -164,34 +164,35 @@ def _with_journal(facts: StreamFacts, state_dir: Path, now: datetime) -> StreamF
         lines, whole = journal.tail(journal.journal_path(state_dir, program), now - DAY)
         if not lines:
             return facts
-        first = next(iter(entries.Entries(lines)), None)
+        known = entries.Known(lines)
+        first = next(known.again(), None)
         before = not whole and live is not None and live.last_byte is not None
         outage = last_run.read(
             state_dir,
             program,
             killed=not facts.alive,
-            end=entries.Entries(lines),
+            end=known.again(),
             connected_at=first.time if first and before else None,
         ).outage
 
         def coverage(since: datetime) -> gaps.Coverage:
-            return gaps.coverage(program, entries.Entries(lines), outage, now, since, connected_before=before)
+            return gaps.coverage(program, known.again(), outage, now, since, connected_before=before)
 
         return replace(
             facts,
             coverage=coverage(now - DAY),
             today=coverage(midnight),
-            written=_written(lines, now),
+            written=_written(known, now),
             gap_since=outage.start if outage else None,
         )
     except reading.UnreadableError as error:
         return replace(facts, coverage=gaps.unreadable_journal(program, now, str(error)))
 
 
-def _written(lines: list[bytes], now: datetime) -> tuple[int, datetime] | None:
+def _written(known: entries.Known, now: datetime) -> tuple[int, datetime] | None:
     """Compressed bytes of the files of the last 24 hours, and since when the journal tells of files."""
     size, since = 0, None
-    for entry in entries.Entries(lines):
+    for entry in known.entries:
         since = since or max(entry.time, now - DAY)
         if isinstance(entry, entries.RotateEntry | entries.SalvageEntry) and entry.time >= now - DAY:
             size += entry.bytes or 0

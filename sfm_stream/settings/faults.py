@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import functools
 import json
 import re
 import types
@@ -141,7 +142,7 @@ def without_none(kind: Any) -> tuple[Any, bool]:  # noqa: ANN401
 
 def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fault]) -> object:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     # What stands in the place of a mapping of secrets, or of its keys, may be one.
     secret = any(without_none(hint)[0] is Secret for hint in hints.values())
     if not isinstance(raw, Mapping):
@@ -169,6 +170,12 @@ def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fa
         elif field.required:
             faults.append(Fault(where=where, problem=f"the key {name!r} is missing", fix="it must be given"))
     return kind(**values) if all(f.name in values for f in fields.values() if f.required) else None
+
+
+@functools.cache
+def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The declared types; Python evaluates them anew at each call, which a hundred streams would feel."""
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _sequence(kind: Any, raw: object, where: str, faults: list[Fault]) -> object:  # noqa: ANN401
