@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -69,9 +69,9 @@ class Buffer:
         with self._lock:
             return len(self._lines) + (self._dropped.posts if self._dropped else 0)
 
-    def has_room(self, raw: bytes) -> bool:
-        """Whether a line can be put that is not to be dropped."""
-        return not self._lines or self._size + len(raw) <= self._limit
+    def has_room(self, lines: Sequence[Line]) -> bool:
+        """Whether all of them can be put, and none is dropped."""
+        return not self._lines or self._size + _size(lines) <= self._limit
 
     @property
     def crowded(self) -> bool:
@@ -81,17 +81,17 @@ class Buffer:
         """
         return self._size > CROWDED and time.monotonic() - self._taken < STALLED
 
-    def put(self, line: Line) -> None:
-        """Adds a line, or drops it where it does not fit."""
+    def put(self, lines: Sequence[Line]) -> None:
+        """Adds lines that came together, of which there is at least one; drops those that do not fit."""
         with self._lock:
-            size, first = self._size + len(line.raw), not self._lines
-            if size > self._limit and not first:
-                self._drop(line)
-                return
-            self._lines.append(line)
-            self._size = size
-            if size > self.high_water:
-                self.high_water = size
+            first, size = not self._lines, self._size + _size(lines)
+            if size <= self._limit:
+                self._lines.extend(lines)
+                self._size = size
+            else:
+                for line in lines:
+                    self._put_or_drop(line)
+            self.high_water = max(self.high_water, self._size)
         if first:
             self._wake()
 
@@ -115,6 +115,14 @@ class Buffer:
             dropped, self._dropped = self._dropped, None
         return dropped
 
+    def _put_or_drop(self, line: Line) -> None:
+        size = self._size + len(line.raw)
+        if size <= self._limit or not self._lines:
+            self._lines.append(line)
+            self._size = size
+        else:
+            self._drop(line)
+
     def _drop(self, line: Line) -> None:
         """Counts only: were each noted, a writer that is stuck for hours would fill the memory all the same."""
         time, before = datetime.fromtimestamp(line.time, UTC), self._dropped
@@ -124,3 +132,7 @@ class Buffer:
             first_time=before.first_time if before else time,
             last_time=time,
         )
+
+
+def _size(lines: Sequence[Line]) -> int:
+    return sum([len(line.raw) for line in lines])

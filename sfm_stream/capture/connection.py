@@ -9,16 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sfm_stream import clock
 from sfm_stream.capture.repeats import Repeats
+from sfm_stream.capture.segment import Line
 from sfm_stream.record import entries
 from sfm_stream.record.journal import Record
 from sfm_stream.record.last_run import Outage
 from sfm_stream.sources.feed import Dropped, Feed, Handlers, Position, Refused, Replay, Session
-from sfm_stream.sources.lines import Classified, Disposition, LineKind
+from sfm_stream.sources.lines import Disposition, LineKind
 
 DRAIN = 1.0
 """Seconds for what is under way to arrive, after the service was asked to end the connection."""
@@ -31,7 +32,7 @@ class Connection(threading.Thread):
 
     Args:
         feed: The stream's side of its source.
-        receive: Gets each line that is kept, and what it is. Called in this thread; must be quick.
+        receive: Gets the lines that are kept, at least one, as they came together. Called in this thread.
         message: Gets each line that speaks of the stream or is not known, likewise.
         journal: Told of what happens.
         tries: Told of each try to connect, before it is made.
@@ -45,7 +46,7 @@ class Connection(threading.Thread):
         self,
         feed: Feed,
         *,
-        receive: Callable[[bytes, Classified], None],
+        receive: Callable[[Sequence[Line]], None],
         message: Callable[[bytes], None],
         journal: Record,
         tries: Callable[[], None],
@@ -167,7 +168,7 @@ class Connection(threading.Thread):
         try:
             self._feed.prepare("start" if self._attempts == 1 else "reconnect")
             self._finish_by = None
-            self._session = self._feed.session(Handlers(self._on_open, self._on_line), self._outage, self.position)
+            self._session = self._feed.session(Handlers(self._on_open, self._on_lines), self._outage, self.position)
             if self._stopping or self._hold:
                 return 0.0
             self._tries()
@@ -214,28 +215,38 @@ class Connection(threading.Thread):
             recovered=recovered,
         )
 
-    def _on_line(self, line: bytes) -> None:
-        classified, fate = self._feed.take(line)
-        if self._awaited is not None and classified.time is not None:
-            self._judge_replay(classified.time)
-        if fate is Disposition.KEEP:
-            if not (classified.key and self._repeats.is_known(classified)):
-                self._take(line, classified)
-        elif fate is Disposition.MESSAGE:
-            self._message(line)
-            if self._feed.announced is not None:
-                # What is under way is received all the same.
-                self._end_connection()
-        if classified.position:
-            # After the line was handed over: what has a position behind it is on its way to the disk.
-            self.position = Position(classified.position, classified.time)
-            self.begun = self.begun or self.position
+    def _on_lines(self, lines: Sequence[bytes]) -> None:
+        kept: list[Line] = []
+        first = last = None
+        now = time.time()
+        try:
+            for line in lines:
+                classified, fate = self._feed.take(line)
+                if self._awaited is not None and classified.time is not None:
+                    self._judge_replay(classified.time)
+                position = Position(classified.position, classified.time) if classified.position else None
+                if fate is Disposition.KEEP:
+                    if not (classified.key and self._repeats.is_known(classified)):
+                        kept.append(Line(line, now, classified.id, position))
+                        self._posts += classified.kind is LineKind.POST
+                elif fate is Disposition.MESSAGE:
+                    self._message(line)
+                    if self._feed.announced is not None:
+                        # What is under way is received all the same.
+                        self._end_connection()
+                if position is not None:
+                    first, last = first or position, position
+        finally:
+            if kept:
+                self._hand_over(kept)
+            # After the lines were handed over: what has a position behind it is on its way to the disk.
+            self.position = last or self.position
+            self.begun = self.begun or first
 
-    def _take(self, line: bytes, classified: Classified) -> None:
-        self._receive(line, classified)
-        self._posts += classified.kind is LineKind.POST
+    def _hand_over(self, lines: Sequence[Line]) -> None:
+        self._receive(lines)
         if self.left is not None:
-            self.left -= 1
+            self.left -= len(lines)
             if self.left <= 0:
                 self.hold("budget", "the budget is spent")
 

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,7 +41,6 @@ from sfm_stream.record.connects import Connects
 from sfm_stream.record.rates import Counter
 from sfm_stream.settings.model import Budget, Credential, StreamSettings
 from sfm_stream.sources.feed import Context, Feed, Position
-from sfm_stream.sources.lines import Classified
 from sfm_stream.sources.registry import source
 from sfm_stream.supervised import Supervision
 
@@ -245,17 +244,17 @@ class Recorder:
             self._signals.wait(DISK_CHECK)
             self._guards.measure()
 
-    def _receive(self, line: bytes, classified: Classified) -> None:
-        position = Position(classified.position, classified.time) if classified.position else None
-        while position is not None and not (self._discarding or self._buffer.has_room(line)):
-            time.sleep(GATHER)  # where the service gives up, it sends this again to the next connection
+    def _receive(self, lines: Sequence[Line]) -> None:
+        replayed = lines[0].position is not None
+        while replayed and not (self._discarding or self._buffer.has_room(lines)):
+            time.sleep(GATHER)  # where the service gives up, it sends these again to the next connection
         while self._buffer.crowded and not self._discarding:
             time.sleep(YIELD)
         if self._discarding:
             self._left_behind = True
-            self._discarded += position is None
+            self._discarded += 0 if replayed else len(lines)
             return
-        self._buffer.put(Line(line, time.time(), classified.id, position))
+        self._buffer.put(lines)
 
     def _turn(self, connection: Connection) -> None:
         """One round of the main thread's work, and the wait for the next."""

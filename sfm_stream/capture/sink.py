@@ -8,7 +8,6 @@ import select
 import stat
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +33,7 @@ _LOOK = 0.1
 _READERS_PATIENCE = 0.5
 """Seconds that a reader has once the program is to stop."""
 RECENT = 5000
-"""Duplicates are recognised among so many posts."""
+"""Duplicates are recognised among so many posts at least."""
 
 
 log = logging.getLogger(__name__)
@@ -105,7 +104,9 @@ class Files:
         self.durable: Position | None = None
         """The position of the last line that a power cut leaves on the disk; None where no line had one yet."""
         self._last: Position | None = None
-        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._recent: set[str] = set()
+        self._before: set[str] = set()
+        """The `RECENT` ids or more before the recent ones: sets take a batch at a time, and cost less than an order."""
         self._duplicates = 0
 
     @property
@@ -137,9 +138,8 @@ class Files:
                 self._synced = now
         self._segment.write(lines)
         self._last = lines[-1].position or self._last
-        for line in lines:
-            if line.position is None:  # of sources that replay, what comes twice has been left out already
-                self._count(line.id)
+        if lines[0].position is None:  # of sources that replay, what comes twice has been left out already
+            self._count_duplicates(lines)
         self.tick()
 
     def tick(self) -> float:
@@ -195,13 +195,12 @@ class Files:
             "lost", segment=segment.path.name, reason=what, posts=lost, first_time=first, last_time=last
         )
 
-    def _count(self, post: str) -> None:
-        if post in self._recent:
-            self._duplicates += 1
-            return
-        self._recent[post] = None
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
+    def _count_duplicates(self, lines: Sequence[Line]) -> None:
+        new = {line.id for line in lines} - self._recent - self._before
+        self._duplicates += len(lines) - len(new)
+        self._recent |= new
+        if len(self._recent) >= RECENT:
+            self._recent, self._before = set(), self._recent
 
 
 class Printed:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -139,11 +139,12 @@ class Handlers(NamedTuple):
 
     Attributes:
         on_open: When the connection stands, with the headers of the answer.
-        on_line: With each line; what it raises ends the connection and propagates.
+        on_lines: With lines that came together, at least one, in their order; what it raises ends the connection and
+            propagates. What a line costs on its way to the disk is less where many go together.
     """
 
     on_open: Callable[[Mapping[str, str]], None]
-    on_line: Callable[[bytes], None]
+    on_lines: Callable[[Sequence[bytes]], None]
 
 
 class Feed(Protocol):

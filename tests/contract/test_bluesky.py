@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
@@ -56,7 +57,9 @@ def test_kills_and_faults_together_lose_nothing(
         running.kill()
     _run(world)
     assert nothing_missing_and_nothing_twice(world) > 0
-    assert {gap["recovered"] for gap in _gaps(world)} <= {True}, str(world)
+    # Of what was before its first position, a stream cannot ask for a replay.
+    positioned = itertools.dropwhile(lambda entry: "cursor" not in entry, world.journal())
+    assert {entry["recovered"] for entry in positioned if entry["event"] == "gap"} <= {True}, str(world)
 
 
 @wires

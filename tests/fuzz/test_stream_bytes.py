@@ -53,7 +53,7 @@ class Played:
         """What a client makes of the answer: its lines, the bytes of a torn one, and how it ended."""
         self.answer = list(answer)
         lines: list[bytes] = []
-        client = Client(Secret("t"), self.url, lines.append)
+        client = Client(Secret("t"), self.url, lines.extend)
         try:
             client.filter()
         except Dropped as dropped:

@@ -110,7 +110,7 @@ def test_a_number_that_is_too_old_makes_way_for_a_time_that_is_never_refused(
     host, asked = forgetful
     lines: list[bytes] = []
     of = feed(hosts=(host,))
-    session = of.session(Handlers(lambda _: None, lines.append), None, Position(f"5 {host}", NOW))
+    session = of.session(Handlers(lambda _: None, lines.extend), None, Position(f"5 {host}", NOW))
     with pytest.raises(Dropped):
         session.run()
     assert asked == ["5", str(TIME_CURSOR)]

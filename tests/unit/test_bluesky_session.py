@@ -7,7 +7,7 @@ import http
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -70,8 +70,8 @@ class Capture:
         parameters = {"host": address, "wire": 2, **request}
         self.session = Session(Request(**parameters), lambda _: self.opened.set(), self._take, None)  # type: ignore[arg-type]
 
-    def _take(self, line: bytes) -> None:
-        self.lines.append(line)
+    def _take(self, lines: Sequence[bytes]) -> None:
+        self.lines += lines
         if len(self.lines) == self._count:
             self.session.finish()
 

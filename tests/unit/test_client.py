@@ -7,7 +7,7 @@ import json
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,10 +52,11 @@ class Capture:
         self.headers = headers
         self.opened.set()
 
-    def _take(self, line: bytes) -> None:
-        self.lines.append(line)
-        if self._on_line is not None:
-            self._on_line(line)
+    def _take(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            self.lines.append(line)
+            if self._on_line is not None:
+                self._on_line(line)
         self.received.set()
 
     def _run(self) -> None:

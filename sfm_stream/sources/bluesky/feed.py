@@ -213,7 +213,7 @@ class _Session(Session):
     """A session that goes on from the oldest event where the host has none older."""
 
     def __init__(self, request: Request, handlers: Handlers, tls: ssl.SSLContext, *, exact: bool) -> None:
-        super().__init__(request, handlers.on_open, handlers.on_line, tls)
+        super().__init__(request, handlers.on_open, handlers.on_lines, tls)
         self.exact = exact
         self.moved = False
         """Whether the host had nothing from the cursor on, so that another was asked for."""

@@ -108,7 +108,7 @@ class Session:
     Args:
         request: What to ask for.
         on_open: Called when the connection stands, with the headers of the answer.
-        on_line: Called with each event as it came; what it raises ends the connection and propagates.
+        on_lines: Called with events as they came; what it raises ends the connection and propagates.
         tls: Whom to trust; None for a host on loopback.
     """
 
@@ -116,7 +116,7 @@ class Session:
         self,
         request: Request,
         on_open: Callable[[Mapping[str, str]], None],
-        on_line: Callable[[bytes], None],
+        on_lines: Callable[[Sequence[bytes]], None],
         tls: ssl.SSLContext | None,
     ) -> None:
         self.last_byte = 0.0
@@ -125,7 +125,7 @@ class Session:
         """Always 0: a frame comes whole, or is sent again."""
         self.request = request
         self._on_open = on_open
-        self._on_line = on_line
+        self._on_lines = on_lines
         self._tls = tls
         self._connection: ClientConnection | None = None
         self._ending = threading.Event()
@@ -198,7 +198,7 @@ class Session:
             except TimeoutError:
                 continue
             self.last_byte = time.time()
-            self._on_line(line if isinstance(line, bytes) else line.encode())
+            self._on_lines([line if isinstance(line, bytes) else line.encode()])
 
 
 def _dropped(closed: ConnectionClosed) -> Dropped:

@@ -154,7 +154,7 @@ class Session:
                 if data:
                     # Only with its event: the id of an event that was cut off would skip it.
                     self.position = position
-                    self._handlers.on_line(data)
+                    self._handlers.on_lines([data])
                 data = b""
             elif line.startswith(b"data:"):
                 data += line[5:].removeprefix(b" ")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -64,7 +64,8 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
     Args:
         token: The bearer token.
         api_url: Where X answers.
-        on_line: Receives each line that is not empty; what it raises ends the connection and propagates.
+        on_lines: Receives the lines that came together and are not empty; what it raises ends the connection and
+            propagates.
         on_open: Called with the headers of X's answer when a connection stands.
     """
 
@@ -72,7 +73,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         self,
         token: Secret,
         api_url: str,
-        on_line: Callable[[bytes], None] = lambda _: None,
+        on_lines: Callable[[Sequence[bytes]], None] = lambda _: None,
         on_open: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
         super().__init__(token, return_type=requests.Response)
@@ -83,7 +84,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         self.torn_bytes = 0
         """Length of an incomplete last line, once the connection has ended."""
         self._api_url = api_url.rstrip("/")
-        self._on_line = on_line
+        self._on_lines = on_lines
         self._on_open = on_open
         self._exchange = Exchange(self.session)
         self._last_line: float | None = None
@@ -170,17 +171,16 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
             raise Dropped(End.SILENT if self._given_up else End.CLOSED)
 
     def _hand_on(self, batches: Iterator[list[bytes]]) -> None:
-        """Gives each line that is not empty to `on_line`; whatever its content type, a web page is no stream."""
+        """Gives the lines that are not empty to `on_lines`; whatever its content type, a web page is no stream."""
         checked = False
-        for lines in batches:
-            for line in lines:
-                content = line.removesuffix(b"\r")
-                if not content:
-                    continue
-                if not checked and content.lstrip().startswith(b"<"):
-                    raise Dropped(End.UNUSABLE, "a web page in place of the stream")
-                checked = True
-                self._on_line(content)
+        for batch in batches:
+            lines = [content for line in batch if (content := line.removesuffix(b"\r"))]
+            if not lines:
+                continue
+            if not checked and lines[0].lstrip().startswith(b"<"):
+                raise Dropped(End.UNUSABLE, "a web page in place of the stream")
+            checked = True
+            self._on_lines(lines)
 
     def _lines(self, chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
         """The complete lines that came together, without their line feeds; an empty one is a keep-alive."""

@@ -115,7 +115,7 @@ class XFeed:
         if self._minutes:
             asked["backfill_minutes"] = self._minutes
         self._asked = fields.without(asked, self._left_out)
-        client = Client(self._bearer(), self._stream.api_url, handlers.on_line, handlers.on_open)
+        client = Client(self._bearer(), self._stream.api_url, handlers.on_lines, handlers.on_open)
         self._backoff.connecting(time.monotonic())
         return _Session(client, sample=self._stream.kind == SAMPLE, asked=self._asked)
 
