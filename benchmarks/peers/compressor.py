@@ -5,26 +5,33 @@ python compressor.py gzip|zlib-ng|zstd LEVEL BYTES INPUT OUTPUT
 
 import sys
 
-kind, level, size, source, target = sys.argv[1:]
-if kind == "gzip":
-    import zlib
 
-    compressor = zlib.compressobj(int(level), zlib.DEFLATED, 31)
-elif kind == "zlib-ng":
-    from zlib_ng import zlib_ng
+def compressor_of(kind, level):
+    """A new compressor."""
+    if kind == "gzip":
+        import zlib
 
-    compressor = zlib_ng.compressobj(int(level), zlib_ng.DEFLATED, 31)
-elif sys.version_info >= (3, 14):
-    from compression import zstd
+        return zlib.compressobj(level, zlib.DEFLATED, 31)
+    if kind == "zlib-ng":
+        from zlib_ng import zlib_ng
 
-    compressor = zstd.ZstdCompressor(int(level))
-else:
-    from backports import zstd
+        return zlib_ng.compressobj(level, zlib_ng.DEFLATED, 31)
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd.ZstdCompressor(level)
 
-    compressor = zstd.ZstdCompressor(int(level))
-left = int(size)
-with open(source, "rb") as reader, open(target, "wb") as writer:
-    while left and (block := reader.read(min(left, 1 << 20))):
-        writer.write(compressor.compress(block))
-        left -= len(block)
-    writer.write(compressor.flush())
+
+def main(kind, level, size, source, target):
+    """Compresses so many bytes of a file."""
+    compressor, left = compressor_of(kind, int(level)), int(size)
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        while left and (block := reader.read(min(left, 1 << 20))):
+            writer.write(compressor.compress(block))
+            left -= len(block)
+        writer.write(compressor.flush())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
-"""tweepy with a listener that drops what it gets, or writes it as Social Feed Manager's did.
+"""tweepy with a listener that drops what it gets, compresses it and no more, or writes it as Social Feed Manager's did.
 
-python tweepy_reader.py TOKEN POSTS [FILE]
+python tweepy_reader.py TOKEN POSTS [FILE [zlib-ng|zstd LEVEL]]
 """
 
 import gzip
@@ -38,7 +38,37 @@ class Writing(Dropping):
         self.count()
 
 
-if files:
+class Compressing(Dropping):
+    """Compresses a quarter of a mebibyte at a time: the least that a program can do which keeps posts compressed."""
+
+    def __init__(self, token, output, compressor):
+        super().__init__(token, chunk_size=65536)
+        self.output, self.compressor = output, compressor
+        self.lines, self.size = [], 0
+
+    def on_data(self, data):
+        """Takes one line."""
+        self.lines.append(data)
+        self.size += len(data)
+        if self.size >= 1 << 18:
+            self.compress()
+        self.count()
+
+    def compress(self):
+        """Writes what has gathered."""
+        self.output.write(self.compressor.compress(b"\n".join([*self.lines, b""])))
+        self.lines, self.size = [], 0
+
+
+if len(files) == 3:
+    from compressor import compressor_of
+
+    with open(files[0], "wb") as output:
+        client = Compressing(token, output, compressor_of(files[1], int(files[2])))
+        client.filter()
+        client.compress()
+        output.write(client.compressor.flush())
+elif files:
     client = Writing(token)
     with gzip.open(files[0], "wb") as client.output:
         client.filter()
