@@ -13,7 +13,7 @@ import msgspec
 
 from sfm_stream.sources.lines import Features, LineKind
 
-VERSION = 1
+VERSION = 2
 """Of how lines are counted. Where it rises, every file is read again."""
 KEPT = 1000
 """Entries that are kept of a day's tags, links and accounts each."""

@@ -130,6 +130,20 @@ def test_a_directory_that_holds_what_is_somebody_else_s_is_refused(here: Path) -
     assert "belongs to daemon and holds nothing of ours" in " ".join(done.stdout.split())
 
 
+@ROOT
+def test_pages_of_an_earlier_user_are_handed_over(here: Path) -> None:
+    """With what is kept beside them; else the new user could neither replace nor read it."""
+    pages = here / "pages"
+    (pages / ".kept" / "summaries").mkdir(parents=True)
+    for path in (pages / "report.json", pages / ".sfm-report.json", pages / ".kept" / "report.json"):
+        path.write_text("[]")
+    for path in (pages, *pages.rglob("*")):
+        os.chown(path, 1, 1)
+    done = run(here, tasks="place", sfm_report_dir=str(pages))
+    assert done.returncode == 0, done.stdout
+    assert {path.owner() for path in (pages, *pages.rglob("*"))} == {"nobody"}
+
+
 def as_nobody(*command: object) -> subprocess.CompletedProcess[str]:
     """Runs something as the user of the pages, and of the group that reads the data."""
     line = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *map(str, command)]

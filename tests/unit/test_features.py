@@ -35,6 +35,7 @@ def test_a_post_of_x_has_its_time_author_language_tags_and_links() -> None:
         "urls": [
             {"expanded_url": "https://t.example/1", "unwound_url": "https://www.example.org/hail"},
             {"expanded_url": "https://twitter.com/a/status/1/photo/1", "media_key": "3_1"},
+            {"expanded_url": "https://x.com/a/status/1/video/1"},
         ],
     }
     found = x(line(post(lang="de", entities=entities), users=[{"id": "7", "username": "Maria"}]))

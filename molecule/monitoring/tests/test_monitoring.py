@@ -7,6 +7,7 @@ import shlex
 from typing import Any
 from urllib.parse import quote
 
+from deployment import Deployment
 from hosts import Host, wait
 
 TEXTFILE = "/var/lib/prometheus/node-exporter"
@@ -112,3 +113,14 @@ def test_the_pages_of_the_night_are_made_by_a_user_who_can_write_nothing_else(on
     assert one.infra.run("runuser -u sfm-report -- touch /var/lib/sfm/data/x").rc != 0
     assert alerts(one) == set()
     wait(lambda: bool(query(one, 'sfm_job_last_exit_code{name="report"} == 0')), "Prometheus has no report", 20)
+
+
+def test_a_removal_takes_schedules_and_metrics_away_and_leaves_the_pages(one: Host, deployment: Deployment) -> None:
+    """Nobody renews the metrics any more; who has read the pages finds them where they were."""
+    manual = "/usr/local/share/man/man1/sfm-stream-report.1"
+    assert one.run(f"readlink {manual}").strip() == "/opt/sfm/current/share/man/man1/sfm-stream-report.1"
+    assert deployment.play("remove", "-e", "sfm_remove_confirmed=true").code == 0
+    assert one.run("systemctl list-timers --all --no-legend 'sfm-*'") == ""
+    assert one.run("find /etc/systemd/system /etc/cron.d /usr/local/share -name '*sfm*'") == ""
+    assert not one.infra.file(f"{TEXTFILE}/sfm.prom").exists
+    assert "What was said" in one.run(f"runuser -u www-data -- cat {REPORT}/index.html")

@@ -10,24 +10,15 @@ import msgspec
 from sfm_stream.matching.characters import fold
 from sfm_stream.sources.lines import Features, LineKind
 from sfm_stream.sources.x.envelope import classify
+from sfm_stream.sources.x.posts import Tag, Url
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=1288834974657)
 """Where X's ids begin to count."""
 
 
-class _Tag(msgspec.Struct):
-    tag: str = ""
-
-
-class _Url(msgspec.Struct):
-    expanded_url: str | None = None
-    unwound_url: str | None = None
-    media_key: str | None = None
-
-
 class _Entities(msgspec.Struct):
-    hashtags: list[_Tag] | None = None
-    urls: list[_Url] | None = None
+    hashtags: list[Tag] | None = None
+    urls: list[Url] | None = None
 
 
 class _Note(msgspec.Struct):
@@ -92,9 +83,10 @@ def features(line: bytes) -> Features:
     links: dict[str, None] = {}
     for entities in _entities(texts):
         for tag in entities.hashtags or ():
-            tags[fold(tag.tag)] = None
+            if tag.tag:
+                tags[fold(tag.tag)] = None
         for url in entities.urls or ():
-            if url.media_key is None and (address := url.unwound_url or url.expanded_url):
+            if address := url.target:
                 links[address] = None
     name = next((user.username for user in (includes and includes.users) or () if user.id == post.author_id), "")
     return Features(
