@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.support import npm
 from tests.support.jetstream_client import events
 from tests.support.simulator import Simulator
 
@@ -20,21 +20,8 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the packages were installed, without a lock file and without running anything of theirs."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are not installed: no foreign client can be tried")
-    folder = tmp_path_factory.mktemp("npm")
-    (folder / "package.json").write_text("{}")
-    options = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
-    try:
-        installed = subprocess.run(
-            ["npm", "install", *options, *PACKAGES], cwd=folder, capture_output=True, text=True, timeout=90
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm did not install the foreign client within 90 s")
-    if installed.returncode:
-        pytest.skip(f"npm could not install the foreign client: {installed.stderr.strip()[-300:]}")
-    return folder / "node_modules"
+    """Where npm has installed it."""
+    return npm.install(tmp_path_factory.mktemp("npm"), *PACKAGES)
 
 
 def test_a_foreign_client_reads_every_event_of_a_replay(modules: Path, tmp_path: Path) -> None:
