@@ -12,6 +12,8 @@ from typing import NamedTuple
 CORES = sorted(os.sched_getaffinity(0))
 WORK, SERVE = CORES[-1], CORES[0]
 """Where a competitor runs, and where its server; the same core where there is one only."""
+BYTECODE = Path(__file__).parents[2] / ".cache" / "bytecode"
+"""Where what a checkout holds is kept compiled."""
 
 
 class Used(NamedTuple):
@@ -35,11 +37,13 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Starts a competitor on its core; what it says goes to ``errors`` in `cwd`, or nowhere."""
     pinned = ["taskset", "--cpu-list", str(WORK), *map(str, command)]
+    # As installed: compiled, whatever the shell says of that.
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(BYTECODE)}
     errors = (cwd / "errors").open("wb") if cwd else subprocess.DEVNULL
     try:
         return subprocess.Popen(
             pinned,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **compiled, **(env or {})},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=errors,

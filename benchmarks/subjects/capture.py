@@ -9,21 +9,19 @@ can undercut by much.
 
 from __future__ import annotations
 
-import json
 import signal
 import statistics
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 
 from benchmarks.lib import process, rounds
 from benchmarks.lib.process import CompetitorError, Used, fresh
+from benchmarks.lib.programs import Program
 from benchmarks.lib.result import Plan, Result, Table
 from benchmarks.lib.x_server import serving, token
 from sfm_stream.settings.model import StreamSettings
@@ -34,7 +32,6 @@ RATE = 5_000
 """Posts a second that must be taken without loss on one core."""
 
 _PEERS = Path(__file__).parents[1] / "peers"
-_PATIENCE = 120.0
 FLOOR, GZIP, ZSTD = "tweepy, reading and dropping", "zlib-ng level 6 alone", "zstd level 3 alone"
 GNU_GZIP = "zlib level 6 alone, gzip's own"
 BARE_GZIP, BARE_ZSTD = "tweepy and zlib-ng, no more", "tweepy and zstd, no more"
@@ -113,49 +110,22 @@ class Captures:
 
     def ours(self, posts: int, settings: dict[str, object], rate: int = 0) -> Figure:
         """A program as hosts run it, stopped as supervisor does when it has them all."""
-        place = fresh(self._plan.folder / "ours")
-        for part in ("streams", "credentials", "data", "state"):
-            (place / part).mkdir()
         stream = {
             "kind": "filterstream",
             "name": "b",
             "credential": "c",
             "api_url": f"https://localhost:{self._port}",
-            "data_dir": f"{place}/data",
-            "state_dir": f"{place}/state",
             "rules": [{"name": "main", "track": ["storm"]}],
-            "min_free": "0",
             **settings,
         }
-        (place / "streams/twitterfilter-b.json").write_text(json.dumps(stream))
-        (place / "environment.json").write_text(json.dumps(self._trust))
-        (place / "credentials/c.json").write_text(json.dumps({"bearer_token": token(posts, rate)}))
-        for secret in ("environment.json", "credentials/c.json"):
-            (place / secret).chmod(0o600)
+        program = Program(self._plan.folder / "ours", stream, environment=self._trust, token=token(posts, rate))
 
-        def stop(program: subprocess.Popen[bytes]) -> None:
-            status, until = place / "state/status/twitterfilter-b.json", time.monotonic() + _PATIENCE
-            while not status.exists() or json.loads(status.read_bytes())["posts_today"] < posts:
-                if program.poll() is not None or time.monotonic() > until:
-                    raise CompetitorError(f"sfm-stream did not get {posts} posts\n{(place / 'errors').read_text()}")
-                time.sleep(0.05)
-            program.send_signal(signal.SIGTERM)
+        def stop(running: subprocess.Popen[bytes]) -> None:
+            program.wait(running, lambda status: cast(int, status["posts_today"]) >= posts)
+            running.send_signal(signal.SIGTERM)
 
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "sfm_stream",
-            "filterstream",
-            "b",
-            "--save",
-            "--config-dir",
-            place,
-        ]
-        used = process.run(command, cwd=place, until=stop)
-        files = list((place / "data").glob("*.jsonl.*"))
-        journal = (place / "state/journal/twitterfilter-b.jsonl").read_text().splitlines()
-        kept = sum(event.get("posts", 0) for event in map(json.loads, journal) if event["event"] == "rotate")
-        return Figure(used, sum(file.stat().st_size for file in files), kept)
+        used = process.run(program.command, cwd=program.place, until=stop)
+        return Figure(used, program.size, program.kept)
 
 
 def run_paced(captures: Captures, settings: dict[str, object], seconds: int, start: float) -> tuple[float, int]:

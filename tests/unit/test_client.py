@@ -150,7 +150,8 @@ def test_the_whole_lines_of_a_chunk_that_is_cut_arrive(serve: Callable[..., X], 
 
     found = Capture(serve(x).url, lambda line: taken.set() if line == lines[-1] else None).start().wait()
     assert found.lines == lines
-    assert found.client.torn_bytes == len(b"torn secret")
+    # A reset takes what the client has not read yet, which may be these bytes.
+    assert found.client.torn_bytes in ({0, len(b"torn secret")} if reset else {len(b"torn secret")})
     assert found.end is End.RESET
     assert "secret" not in str(found.error)
     assert len(str(found.error)) < 350

@@ -13,6 +13,7 @@ What differs from tweepy (4.17):
 
 from __future__ import annotations
 
+import io
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -174,7 +175,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
         """Gives the lines that are not empty to `on_lines`; whatever its content type, a web page is no stream."""
         checked = False
         for batch in batches:
-            lines = [content for line in batch if (content := line.removesuffix(b"\r"))]
+            lines = [content for line in batch if (content := line[: -2 if line.endswith(b"\r\n") else -1])]
             if not lines:
                 continue
             if not checked and lines[0].lstrip().startswith(b"<"):
@@ -183,23 +184,22 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
             self._on_lines(lines)
 
     def _lines(self, chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
-        """The complete lines that came together, without their line feeds; an empty one is a keep-alive."""
+        """The complete lines that came together, with their line ends; one of nothing else is a keep-alive."""
         tail: list[bytes] = []
         size = 0
         try:
             for chunk in chunks:
                 self.last_byte = time.time()
-                first, *lines = chunk.split(b"\n")
-                tail.append(first)
-                if not lines:
-                    size += len(first)
-                    if size > LINE_LIMIT:
-                        raise Dropped(End.UNUSABLE, f"a line of more than {LINE_LIMIT >> 20} MiB")
-                    continue
-                self._last_line = time.monotonic()
-                lines.insert(0, b"".join(tail))
-                tail = [lines.pop()]
-                size = len(tail[0])
-                yield lines
+                lines = io.BytesIO(chunk).readlines()  # finds line feeds faster than bytes.split, byte by byte, does
+                torn = [] if lines[-1].endswith(b"\n") else [lines.pop()]
+                if lines:
+                    self._last_line = time.monotonic()
+                    lines[0] = b"".join([*tail, lines[0]])
+                    tail, size = [], 0
+                    yield lines
+                tail += torn
+                size += sum(map(len, torn))
+                if size > LINE_LIMIT:
+                    raise Dropped(End.UNUSABLE, f"a line of more than {LINE_LIMIT >> 20} MiB")
         finally:
             self.torn_bytes = size
