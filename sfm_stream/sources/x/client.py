@@ -191,7 +191,7 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
             for chunk in chunks:
                 self.last_byte = time.time()
                 lines = io.BytesIO(chunk).readlines()  # finds line feeds faster than bytes.split, byte by byte, does
-                torn = [] if lines[-1].endswith(b"\n") else [lines.pop()]
+                torn = [lines.pop()] if lines and not lines[-1].endswith(b"\n") else []
                 if lines:
                     self._last_line = time.monotonic()
                     lines[0] = b"".join([*tail, lines[0]])
