@@ -18,7 +18,7 @@ from sfm_stream.capture.segment import Line
 
 LIMIT = 64 << 20
 """Bytes held at most: more than a minute at X's cap of 250 posts a second."""
-CROWDED = 4 << 20
+CROWDED = 2 << 20
 """Bytes with which the reader waits for a writer that is at work; the system holds back what comes meanwhile."""
 STALLED = 0.5
 """Seconds after which a writer that takes nothing is taken to wait for the disk."""
