@@ -130,6 +130,14 @@ class Source(Protocol):
             SfmError: It refuses, or could not be asked.
         """
 
+    def estimate(self, stream: Any, credential: Any, days: float) -> str:  # noqa: ANN401
+        """What the source says that a stream will bring and cost in so many days, for a person.
+
+        Raises:
+            UsageError: The source counts nothing.
+            SfmError: It refuses, or could not be asked.
+        """
+
     def in_force_fault(self, stream: Any, live: Status, now: datetime) -> str:  # noqa: ANN401
         """What is wrong with what is in force at the source, while a stream is connected; "" where nothing is."""
 

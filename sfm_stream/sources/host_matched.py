@@ -69,6 +69,13 @@ class HostMatchedSource:
         """Is refused: the service is asked for nothing but the stream."""
         raise UsageError(f"{self.title} checks no filters: what {stream.name!r} asks for is matched on this host")
 
+    def estimate(self, stream: Any, credential: Any, days: float) -> str:  # noqa: ANN401, ARG002
+        """Is refused: the service counts nothing, and charges nothing."""
+        raise UsageError(
+            f"{self.title} counts no posts, and charges for none: give recorded ones with --posts to see how many "
+            f"{stream.name!r} keeps"
+        )
+
     def in_force_fault(self, stream: Any, live: Status, now: datetime) -> str:  # noqa: ANN401, ARG002
         """None: the service holds nothing of ours."""
         return ""

@@ -1,4 +1,4 @@
-"""What is asked of X besides the stream: a bearer token, the app's rules, its connections."""
+"""What is asked of X besides the stream: a bearer token, the app's rules, its connections, counts of posts."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from sfm_stream.sources.x.settings import XCredential
 
 RULES = "/2/tweets/search/stream/rules"
 CONNECTIONS = "/2/connections"
+COUNTS = "/2/tweets/counts/recent"
 _PAGE = 1000
 _PAGES = 100
 """Many more than the 25,000 rules of the largest contracts fill."""
@@ -84,6 +85,15 @@ class _Counted(msgspec.Struct):
 
 class _Counts(msgspec.Struct):
     data: _Counted = msgspec.field(default_factory=_Counted)
+
+
+class _Day(msgspec.Struct):
+    post_count: int = 0
+    tweet_count: int = 0  # as X named it before
+
+
+class _PostCounts(msgspec.Struct):
+    data: list[_Day] = []
 
 
 class _Connections(msgspec.Struct):
@@ -189,6 +199,18 @@ def rule_cap(client: Client) -> int | None:
     with _nothing_invalid():
         cap = _decoded(client.request("GET", f"{RULES}/counts"), _Counts).data.cap_per_client_app
     return int(cap) if cap.isascii() and cap.isdigit() and len(cap) < 10 else None
+
+
+def recent_count(client: Client, query: str) -> int:
+    """How many posts matched a query in the last seven days, as far as X still has them.
+
+    Raises:
+        XRefused: Also where X has something against the query.
+        Dropped: As for `Client.request`.
+    """
+    parameters = {"query": query, "granularity": "day"}
+    days = _decoded(client.request("GET", COUNTS, params=parameters), _PostCounts).data
+    return sum(day.post_count or day.tweet_count for day in days)
 
 
 def live_connections(client: Client, endpoint: str) -> list[LiveConnection]:

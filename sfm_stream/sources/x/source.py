@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -82,17 +83,19 @@ class _X:
 
     def check_rules(self, stream: XStream, credential: XCredential) -> str:
         """See `sfm_stream.sources.base.Source`: X's ``dry_run``."""
-        from sfm_stream.sources.x.client import XRefused
-        from sfm_stream.sources.x.refusals import RefusalKind
         from sfm_stream.sources.x.rule_check import check_rules
 
-        try:
+        with _asking("X did not judge the rules"):
             return str(check_rules(stream, credential))
-        except XRefused as error:
-            kind = CredentialError if error.refusal.kind is RefusalKind.CREDENTIAL else SfmError
-            raise kind(f"X did not judge the rules: {error}") from error
-        except Dropped as error:
-            raise SfmError(f"X could not be asked: {error}") from error
+
+    def estimate(self, stream: XStream, credential: XCredential, days: float) -> str:
+        """See `sfm_stream.sources.base.Source`: by X's counts of the last days."""
+        from sfm_stream.sources.x.counts import count_rules, report
+
+        if stream.kind == SAMPLE:
+            raise UsageError("X counts no posts of the sample stream: give recorded ones with --posts")
+        with _asking("X does not count for this account (go by recorded posts, with --posts)"):
+            return report(count_rules(stream, credential), days, stream.budget.price)
 
     def in_force_fault(self, stream: XStream, live: Status, now: datetime) -> str:
         """See `sfm_stream.sources.base.Source`: the rules at X."""
@@ -155,6 +158,21 @@ class _X:
         from sfm_stream.sources.x.feed import XFeed
 
         return XFeed(stream, credential, journal=context.journal, last_run=context.last_run, fail=context.fail)
+
+
+@contextmanager
+def _asking(failed: str) -> Iterator[None]:
+    """What X refuses, or the network, as errors of the program; `failed` is what a refusal comes to."""
+    from sfm_stream.sources.x.client import XRefused
+    from sfm_stream.sources.x.refusals import RefusalKind
+
+    try:
+        yield
+    except XRefused as error:
+        kind = CredentialError if error.refusal.kind is RefusalKind.CREDENTIAL else SfmError
+        raise kind(f"{failed}: {error}") from error
+    except Dropped as error:
+        raise SfmError(f"X could not be asked: {error}") from error
 
 
 SOURCE = _X()

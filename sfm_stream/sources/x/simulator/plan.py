@@ -76,7 +76,16 @@ from sfm_stream.sources.x.simulator.actions import ACTIONS, Action, Refuse
 from sfm_stream.sources.x.simulator.problems import PROBLEMS
 
 Endpoint = Literal[
-    "stream", "filtered_stream", "sample_stream", "rules", "counts", "connections", "usage", "token", "any"
+    "stream",
+    "filtered_stream",
+    "sample_stream",
+    "rules",
+    "counts",
+    "post_counts",
+    "connections",
+    "usage",
+    "token",
+    "any",
 ]
 
 

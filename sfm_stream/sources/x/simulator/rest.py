@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
+from sfm_stream.matching.expression import QueryError
+from sfm_stream.sources.x.rules.match import compile_query
+from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.simulator.apps import App
 from sfm_stream.sources.x.simulator.ids import stamp
 from sfm_stream.sources.x.simulator.problems import PROBLEMS, TYPES, Json, invalid_request, unknown_user
 
 _ENDED = "ended for the client"
+_COUNTED_DAYS = 7
 
 Answer = tuple[int, Json]
 T = TypeVar("T")
@@ -225,6 +230,24 @@ def show_usage(app: App, parameters: Mapping[str, str]) -> Answer:
     }
     asked = parameters.get("usage.fields", "cap_reset_day,project_cap,project_id,project_usage").split(",")
     return 200, {"data": {key: value for key, value in facts.items() if key in asked}}
+
+
+def count_posts(posts: Sequence[Post], rate: float, parameters: Mapping[str, str]) -> Answer:
+    """GET counts: how many posts matched a query on each of the last days, if posts had come as these at this rate."""
+    text = parameters.get("query", "")
+    try:
+        matches = compile_query(parse(text))
+    except QueryError as error:
+        raise BadRequest(f"There were errors processing your request: {error}", "query", text) from error
+    share = sum(map(matches, posts)) / max(1, len(posts))
+    end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    a_day = round(share * rate * timedelta(days=1).total_seconds())
+    days = [end - timedelta(days=back) for back in range(_COUNTED_DAYS, 0, -1)]
+    data = [
+        {"start": stamp(day.timestamp()), "end": stamp((day + timedelta(days=1)).timestamp()), "post_count": a_day}
+        for day in days
+    ]
+    return 200, {"data": data, "meta": {"total_post_count": a_day * _COUNTED_DAYS}}
 
 
 def _decode(text: bytes, kind: type[T]) -> T:

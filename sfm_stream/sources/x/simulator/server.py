@@ -13,16 +13,20 @@ from aiohttp import web
 from sfm_stream.simulator import serve
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
+from sfm_stream.sources.x.rules.post_view import Post
 from sfm_stream.sources.x.simulator import actions, plan, rest
 from sfm_stream.sources.x.simulator.access import Access, AppSecret
 from sfm_stream.sources.x.simulator.apps import App, AppLimits
 from sfm_stream.sources.x.simulator.faulty import FaultyConnection
 from sfm_stream.sources.x.simulator.firehose import Delivery, Firehose, Item, RecordedPosts
+from sfm_stream.sources.x.simulator.generator import Generator
 from sfm_stream.sources.x.simulator.problems import Json, invalid_request, refusal
 from sfm_stream.sources.x.simulator.stream import FILTERED, SAMPLE, ConnectionOptions
 from sfm_stream.sources.x.simulator.wire import read_wanted
 
 _LARGE = 64 * 1024 * 1024
+_COUNTED_BY = 2000
+"""Generated posts whose share of matches is that of all."""
 
 Handler = Callable[[App, web.Request], Awaitable[tuple[int, Json]]]
 
@@ -78,6 +82,7 @@ class Simulator:
             ("DELETE", "/2/connections", "connections", 25, self._end_listed),
             ("DELETE", "/2/connections/{endpoint}", "connections", 25, self._end_endpoint),
             ("GET", "/2/usage/tweets", "usage", 50, self._usage),
+            ("GET", "/2/tweets/counts/recent", "post_counts", 300, self._count_posts),
             ("GET", "/2/users/by", "users", 300, self._find_users),
         ):
             # A simulator told to allow many connects is for a test that asks often.
@@ -255,6 +260,17 @@ class Simulator:
 
     async def _usage(self, app: App, request: web.Request) -> tuple[int, Json]:
         return rest.show_usage(app, request.query)
+
+    async def _count_posts(self, _: App, request: web.Request) -> tuple[int, Json]:
+        return rest.count_posts(self._typical, self._options.rate, request.query)
+
+    @cached_property
+    def _typical(self) -> list[Post]:
+        """Posts by which those are counted that match a query: the recorded ones, or as the firehose makes them."""
+        if self._options.recorded is not None:
+            return [item.draft.post for item in self._options.recorded]
+        generator = Generator(self._options.seed)
+        return [generator.next().post for _ in range(_COUNTED_BY)]
 
     async def _find_users(self, _: App, request: web.Request) -> tuple[int, Json]:
         return rest.find_users(self._users, request.query)
