@@ -46,7 +46,7 @@ class AbsentError(UnreachableError):
     """Nothing answers: it is not installed, does not run, or has no socket. The only case in which a start can help."""
 
 
-class NotAllowedError(UnreachableError):
+class LoginRefusedError(UnreachableError):
     """A supervisord answers, and wants another login than its configuration gives us."""
 
 
@@ -54,7 +54,7 @@ class NotSupervisorError(UnreachableError):
     """Something listens, but it does not answer as supervisord does."""
 
 
-class UnreadableError(UnreachableError):
+class ConfigUnreadableError(UnreachableError):
     """The configuration cannot be read, so that nobody knows whether a supervisord is there."""
 
 
@@ -105,11 +105,11 @@ def endpoints(config: Path) -> list[Endpoint]:
     except FileNotFoundError as error:
         raise AbsentError(f"{config}: cannot be read: {error.strerror}") from error
     except OSError as error:
-        raise UnreadableError(f"{config}: cannot be read: {error.strerror}") from error
+        raise ConfigUnreadableError(f"{config}: cannot be read: {error.strerror}") from error
     except configparser.Error as error:
         # The error's own text shows lines of the file, and a password may stand in one of them.
         lines = ", ".join(str(line) for line, _ in getattr(error, "errors", [])) or getattr(error, "lineno", "?")
-        raise UnreadableError(f"{config}: supervisor cannot read this file; look at line {lines}") from error
+        raise ConfigUnreadableError(f"{config}: supervisor cannot read this file; look at line {lines}") from error
     section = _Section(config, parser)
     found = []
     if parser.has_section("supervisorctl"):
@@ -158,7 +158,7 @@ class _Section:
             what = f"refers to %({missing})s, which neither supervisord nor this run has in its environment"
         except (TypeError, ValueError):
             what = "has a % that stands alone; supervisor wants it doubled: %%"
-        raise UnreadableError(f"{self._config}: [{section}] {option} {what}")
+        raise ConfigUnreadableError(f"{self._config}: [{section}] {option} {what}")
 
     def _environment(self) -> Mapping[str, str]:
         """The environment of the supervisord whose pid file the configuration names; empty if it does not run."""
@@ -198,12 +198,12 @@ def connect(
             except UnreachableError as error:
                 problems.append(error)
         worst = min(problems, key=lambda each: _WORST_FIRST.index(type(each)))
-        if isinstance(worst, NotAllowedError) or time.monotonic() >= deadline:
+        if isinstance(worst, LoginRefusedError) or time.monotonic() >= deadline:
             raise worst
         time.sleep(0.25)
 
 
-_WORST_FIRST = (NotAllowedError, NotSupervisorError, AbsentError)
+_WORST_FIRST = (LoginRefusedError, NotSupervisorError, AbsentError)
 
 
 def _open(endpoint: Endpoint, config: Path, seconds: float) -> Any:  # noqa: ANN401
@@ -213,7 +213,7 @@ def _open(endpoint: Endpoint, config: Path, seconds: float) -> Any:  # noqa: ANN
         state: Any = server.supervisor.getState()
     except xmlrpc.client.ProtocolError as error:
         if error.errcode == UNAUTHORIZED:
-            raise NotAllowedError(_login_wanted(url, config)) from None
+            raise LoginRefusedError(_login_wanted(url, config)) from None
         raise NotSupervisorError(f"{url}: what answers there is no supervisord (HTTP {error.errcode})") from None
     except xmlrpc.client.Fault as fault:
         if fault.faultCode == UNKNOWN_METHOD:
@@ -223,7 +223,7 @@ def _open(endpoint: Endpoint, config: Path, seconds: float) -> Any:  # noqa: ANN
             ) from None
         raise NotSupervisorError(f"{url}: supervisord answers with an error: {fault.faultString}") from None
     except PermissionError:
-        raise NotAllowedError(f"{url}: not allowed to open the socket; this must run as root") from None
+        raise LoginRefusedError(f"{url}: not allowed to open the socket; this must run as root") from None
     except TimeoutError:
         raise NotSupervisorError(f"{url}: something listens there, but did not answer within {seconds:g} s") from None
     except (ConnectionResetError, BrokenPipeError, http.client.HTTPException, ExpatError, xmlrpc.client.Error) as error:

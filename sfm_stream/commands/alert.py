@@ -32,13 +32,13 @@ def alert(test: bool, config_dir: Path, state_dir: Path | None) -> None:
     from sfm_stream.report.alerts import body, digest_due, evaluate, is_quiet, subject, untold
     from sfm_stream.report.deliver import Ways, preload
     from sfm_stream.report.judge import judge
-    from sfm_stream.report.look import Host
+    from sfm_stream.report.look import HostInputs
     from sfm_stream.report.memory import Memory, read_memory, write_memory
     from sfm_stream.settings.config import read_alerts, read_environment
     from sfm_stream.settings.environment import environment_path
     from sfm_stream.settings.host import alert_path
 
-    host = Host(config_dir)
+    host = HostInputs(config_dir)
     settings = read_alerts(alert_path(config_dir))
     if settings is None:
         raise ConfigError(

@@ -95,7 +95,7 @@ def export(
     from sfm_stream.errors import FindingsError, UsageError
     from sfm_stream.export import chosen
     from sfm_stream.export.formats import FORMATS
-    from sfm_stream.export.posts import Wanted
+    from sfm_stream.export.posts import Criteria
     from sfm_stream.export.pseudonyms import read_key
     from sfm_stream.export.run import Order, run
 
@@ -127,7 +127,7 @@ def export(
     }
     order = Order(
         streams=streams,
-        wanted=Wanted(span, match, with_deleted, unique, sample),
+        wanted=Criteria(span, match, with_deleted, unique, sample),
         form=chosen_form,
         path=target,
         columns=columns,

@@ -16,7 +16,7 @@ from sfm_stream.export.chosen import place_options, span_options
 from sfm_stream.table import printable
 
 if TYPE_CHECKING:
-    from sfm_stream.export.chosen import Stream
+    from sfm_stream.export.chosen import ChosenStream
     from sfm_stream.export.files import Places, Span
     from sfm_stream.export.reader import Reader
 
@@ -117,7 +117,7 @@ class _Work:
         self._readers: list[Reader] = []
         self._odd = 0
 
-    def print(self, stream: Stream, limit: int | None) -> None:
+    def print(self, stream: ChosenStream, limit: int | None) -> None:
         """Prints what is wanted of a stream."""
         reader = self._reader(stream)
         write = sys.stdout.buffer.write
@@ -125,7 +125,7 @@ class _Work:
             if shown := self._shown(lines):
                 write(b"\n".join(shown) + b"\n")
 
-    def follow(self, stream: Stream, _limit: int | None) -> None:
+    def follow(self, stream: ChosenStream, _limit: int | None) -> None:
         """Prints the last lines of a stream, or all since ``--from``, and then what comes."""
         from sfm_stream.export import files
 
@@ -158,7 +158,7 @@ class _Work:
             found = files.of_program(self._places, stream.program, self._report)
             waiting = [each for each in found if each.name not in done and each.name > stream.files[-1].name]
 
-    def limit(self, streams: Iterable[Stream], size: int) -> int:
+    def limit(self, streams: Iterable[ChosenStream], size: int) -> int:
         """The largest number of a sample of this size; see `sfm_stream.export.sample`."""
         from sfm_stream.export.sample import Sample
 
@@ -182,7 +182,7 @@ class _Work:
         if counts["torn"]:
             yield f"{count(counts['torn'], 'line')} cut short"
 
-    def _reader(self, stream: Stream, *, quiet: bool = False) -> Reader:
+    def _reader(self, stream: ChosenStream, *, quiet: bool = False) -> Reader:
         from sfm_stream.export import files
         from sfm_stream.export.reader import Reader
         from sfm_stream.sources.registry import source
@@ -194,7 +194,7 @@ class _Work:
         self._readers.append(reader)
         return reader
 
-    def _wanted(self, stream: Stream, reader: Reader, limit: int | None) -> Iterator[list[bytes]]:
+    def _wanted(self, stream: ChosenStream, reader: Reader, limit: int | None) -> Iterator[list[bytes]]:
         tests = list(self._tests(stream))
         if limit is not None:
             from sfm_stream.export.sample import number
@@ -207,7 +207,7 @@ class _Work:
             if lines:
                 yield lines
 
-    def _tests(self, stream: Stream) -> Iterator[Filter]:
+    def _tests(self, stream: ChosenStream) -> Iterator[Filter]:
         from sfm_stream.export.spans import sent_within
         from sfm_stream.sources.registry import source
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sfm_stream.report.page_figures import Report
-    from sfm_stream.report.page_gather import Wanted
+    from sfm_stream.report.page_gather import ReportRequest
     from sfm_stream.settings.collection import Collection
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -92,10 +92,10 @@ def report(
     with _outcome_kept(keep):
         state, data, collection = _places(config_dir, state_dir, data_dir, archive_dir)
 
-        def wanted() -> Wanted:
-            from sfm_stream.report.page_gather import Wanted
+        def wanted() -> ReportRequest:
+            from sfm_stream.report.page_gather import ReportRequest
 
-            return Wanted(
+            return ReportRequest(
                 programs=_chosen(programs, state, data, archive_dir or data),
                 state_dir=state,
                 data_dir=data,
@@ -110,7 +110,7 @@ def report(
         _give(_gathered(wanted, keep or state), output, as_json=as_json)
 
 
-def _gathered(wanted: Callable[[], Wanted], kept: Path) -> Report:
+def _gathered(wanted: Callable[[], ReportRequest], kept: Path) -> Report:
     """The figures; what is read of the files is kept below `kept`.
 
     Raises:

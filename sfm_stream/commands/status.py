@@ -39,12 +39,12 @@ def status(names: tuple[str, ...], watch: bool, as_json: bool, config_dir: Path,
     from sfm_stream.report.choice import chosen
     from sfm_stream.report.judge import judge
     from sfm_stream.report.look import look
-    from sfm_stream.report.view import View
+    from sfm_stream.report.view import Overview
 
     if watch and as_json:
         raise click.UsageError("--watch is for a terminal; call --json as often as you like.")
 
-    def see() -> View:
+    def see() -> Overview:
         import msgspec
 
         view = judge(*look(config_dir, state_dir))

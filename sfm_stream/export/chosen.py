@@ -14,7 +14,7 @@ import msgspec
 from sfm_stream import reading
 from sfm_stream.errors import UsageError
 from sfm_stream.export import files
-from sfm_stream.export.files import Places, Report, Source, Span
+from sfm_stream.export.files import InputFile, Places, Report, Span
 from sfm_stream.owner import become_owner, require_directory
 from sfm_stream.places import DATA_DIR, STATE_DIR, config_dir_option, find_state_dir, state_dir_option
 from sfm_stream.settings.faults import nearest
@@ -23,7 +23,7 @@ from sfm_stream.sources import registry
 _TIMES = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 
-class Stream(NamedTuple):
+class ChosenStream(NamedTuple):
     """A program, or files that were named, with the files to read in order.
 
     Attributes:
@@ -34,7 +34,7 @@ class Stream(NamedTuple):
 
     program: str
     source: str
-    files: list[Source]
+    files: list[InputFile]
 
 
 def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +85,7 @@ def span(start: datetime | None, end: datetime | None) -> Span:
     return Span(begin, finish)
 
 
-class Host(NamedTuple):
+class HostDirectories(NamedTuple):
     """Where a host keeps things.
 
     Attributes:
@@ -97,7 +97,7 @@ class Host(NamedTuple):
     state: Path | None
 
 
-def host(data_dir: Path | None, archive_dir: Path | None, state_dir: Path | None, config_dir: Path) -> Host:
+def host(data_dir: Path | None, archive_dir: Path | None, state_dir: Path | None, config_dir: Path) -> HostDirectories:
     """Finds a host's directories; started by root, goes on as the owner of the data.
 
     Raises:
@@ -117,10 +117,10 @@ def host(data_dir: Path | None, archive_dir: Path | None, state_dir: Path | None
     for each in {data, archive}:
         if not os.access(each, os.R_OK | os.X_OK):
             reading.matching(each, "*")  # says who may
-    return Host(Places(str(data), str(archive)), state if state and state.is_dir() else None)
+    return HostDirectories(Places(str(data), str(archive)), state if state and state.is_dir() else None)
 
 
-def streams(named: Sequence[str], found: Places, report: Report) -> list[Stream]:
+def streams(named: Sequence[str], found: Places, report: Report) -> list[ChosenStream]:
     """The programs of these names, of filters or programs; all where none is given.
 
     Raises:
@@ -130,24 +130,25 @@ def streams(named: Sequence[str], found: Places, report: Report) -> list[Stream]
     known = files.programs(found)
     chosen = [_program(each, known, found) for each in dict.fromkeys(named)] or known
     return [
-        Stream(program, registry.source_of(program), files.of_program(found, program, report)) for program in chosen
+        ChosenStream(program, registry.source_of(program), files.of_program(found, program, report))
+        for program in chosen
     ]
 
 
-def loose(paths: Sequence[str], source: str | None) -> list[Stream]:
+def loose(paths: Sequence[str], source: str | None) -> list[ChosenStream]:
     """Files that were named, by source.
 
     Raises:
         UsageError: One is not there.
     """
-    by_source: dict[str, list[Source]] = {}
+    by_source: dict[str, list[InputFile]] = {}
     for path in paths:
         if path != files.STDIN and not os.path.exists(path):  # noqa: PTH110
             raise UsageError(f"{path}: there is no such file")
         each = files.source(path)
         name = source or (registry.source_of(each.capture.program) if each.capture else registry.DEFAULT)
         by_source.setdefault(name, []).append(each)
-    return [Stream("", name, files.in_order(found)) for name, found in by_source.items()]
+    return [ChosenStream("", name, files.in_order(found)) for name, found in by_source.items()]
 
 
 def is_path(argument: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sfm_stream.errors import UsageError
 from sfm_stream.settings.faults import nearest
-from sfm_stream.sources.rows import NEUTRAL, Column, Kind, Privacy, Rows, Value
+from sfm_stream.sources.rows import NEUTRAL, Column, Privacy, Rows, Value, ValueType
 
 RAW = "raw"
 """The column of the line as it came, as JSON text that every reader takes."""
@@ -28,15 +28,15 @@ class Field(NamedTuple):
     """
 
     name: str
-    kind: Kind
+    kind: ValueType
     what: str
     privacy: Privacy
     values: Mapping[str, Callable[[Any], Value]]
 
 
 EXTRA = (
-    Column(FILE, Kind.TEXT, "the capture file that it is in", lambda _: None),
-    Column(RAW, Kind.JSON, "all that was sent of it, unknown parts as well", lambda _: None, Privacy.HIDDEN),
+    Column(FILE, ValueType.TEXT, "the capture file that it is in", lambda _: None),
+    Column(RAW, ValueType.JSON, "all that was sent of it, unknown parts as well", lambda _: None, Privacy.HIDDEN),
 )
 """Columns that are not of the post, but of its line."""
 
@@ -95,7 +95,7 @@ def maker(
 
 def for_text(field: Field, value: Callable[[Any], Value]) -> Callable[[Any], Value]:
     """Values as text formats write them: ``true`` and ``false`` in small letters."""
-    if field.kind is not Kind.BOOLEAN:
+    if field.kind is not ValueType.BOOLEAN:
         return value
     return lambda post: _TRUTH[value(post)]
 
@@ -109,7 +109,7 @@ RUNS = tuple("=+-@\t\r")
 def for_spreadsheet(field: Field, value: Callable[[Any], Value]) -> Callable[[Any], Value]:
     """Values that a spreadsheet takes for text where they are text: an apostrophe comes before what it would change."""
     value = for_text(field, value)
-    if field.kind not in (Kind.TEXT, Kind.JSON):
+    if field.kind not in (ValueType.TEXT, ValueType.JSON):
         return value
 
     def guarded(post: object) -> Value:

@@ -26,7 +26,7 @@ class Span(NamedTuple):
     end: datetime | None = None
 
 
-class Source(NamedTuple):
+class InputFile(NamedTuple):
     """A file of lines.
 
     Attributes:
@@ -67,13 +67,13 @@ def programs(places: Places) -> list[str]:
     return sorted(found | {name for name in tree.programs(tree.scan(places.archive)) if _is_program(name)})
 
 
-def of_program(places: Places, program: str, report: Report) -> list[Source]:
+def of_program(places: Places, program: str, report: Report) -> list[InputFile]:
     """The files of a program, in the order in which they were begun; one that lies in both places once.
 
     Raises:
         OSError: One of the directories cannot be read.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, InputFile] = {}
 
     def trouble(path: str, _kind: str, detail: str) -> None:
         report(f"{path}: {detail}")
@@ -95,13 +95,13 @@ def of_program(places: Places, program: str, report: Report) -> list[Source]:
     return in_order(found.values())
 
 
-def source(path: str) -> Source:
+def source(path: str) -> InputFile:
     """What a path says of the file."""
     name = os.path.basename(path)  # noqa: PTH119
-    return Source(path, names.parse(name.removesuffix(names.PART)), name.endswith(names.PART))
+    return InputFile(path, names.parse(name.removesuffix(names.PART)), name.endswith(names.PART))
 
 
-def in_order(found: Iterable[Source]) -> list[Source]:
+def in_order(found: Iterable[InputFile]) -> list[InputFile]:
     """By the time at which they were begun; as they come where any name does not tell."""
     found = list(found)
     if all(each.capture for each in found):
@@ -109,7 +109,7 @@ def in_order(found: Iterable[Source]) -> list[Source]:
     return found
 
 
-def within(found: Iterable[Source], span: Span, late: timedelta) -> list[Source]:
+def within(found: Iterable[InputFile], span: Span, late: timedelta) -> list[InputFile]:
     """Those files of one program that may hold what was sent in a time.
 
     A file ends where the next one begins, and what was sent may have come as much later as `late`.
@@ -126,7 +126,7 @@ def within(found: Iterable[Source], span: Span, late: timedelta) -> list[Source]
     return chosen
 
 
-def opened(each: Source, places: Places | None) -> tuple[int, str]:
+def opened(each: InputFile, places: Places | None) -> tuple[int, str]:
     """A descriptor of the file and its path now: it may have been finished, and sorted, since it was found.
 
     Raises:
@@ -146,12 +146,12 @@ def opened(each: Source, places: Places | None) -> tuple[int, str]:
     return reading.open_regular(paths[-1]), paths[-1]
 
 
-def finished(found: Collection[Source]) -> list[Source]:
+def finished(found: Collection[InputFile]) -> list[InputFile]:
     """Those that no program writes any more."""
     return [each for each in found if not each.live]
 
 
-def _loose(data: str) -> list[Source]:
+def _loose(data: str) -> list[InputFile]:
     return [source(f"{data}/{name}") for name, kind in sorted(tree.scan(data).items()) if kind == "file"]
 
 

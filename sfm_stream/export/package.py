@@ -18,16 +18,16 @@ from sfm_stream.export.formats import Format
 from sfm_stream.record import journal, last_run, status
 from sfm_stream.record.gaps import coverage
 from sfm_stream.record.history import during, versions
-from sfm_stream.sources.rows import Kind
+from sfm_stream.sources.rows import ValueType
 
 DESCRIPTOR, README = "datapackage.json", "README.md"
 _TYPES = {
-    Kind.TEXT: "string",
-    Kind.TIME: "datetime",
-    Kind.INTEGER: "integer",
-    Kind.NUMBER: "number",
-    Kind.BOOLEAN: "boolean",
-    Kind.JSON: "any",
+    ValueType.TEXT: "string",
+    ValueType.TIME: "datetime",
+    ValueType.INTEGER: "integer",
+    ValueType.NUMBER: "number",
+    ValueType.BOOLEAN: "boolean",
+    ValueType.JSON: "any",
 }
 _OURS = "sfm-stream"
 _FIRST_LINE = "<!-- made by sfm-stream export; the next export replaces it -->"
@@ -137,7 +137,7 @@ def keep(directory: Path, resource: dict[str, Any]) -> list[str]:
 
 def _field(field: Field, form: Format) -> dict[str, Any]:
     described: dict[str, Any] = {"name": field.name, "type": _TYPES[field.kind], "description": field.what}
-    if field.kind is Kind.BOOLEAN and form.name == "csv":
+    if field.kind is ValueType.BOOLEAN and form.name == "csv":
         described |= {"trueValues": ["true"], "falseValues": ["false"]}
     return described
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sfm_stream.export.chosen import Stream
-from sfm_stream.export.files import Places, Source, Span, within
+from sfm_stream.export.chosen import ChosenStream
+from sfm_stream.export.files import InputFile, Places, Span, within
 from sfm_stream.export.keys import Keys
 from sfm_stream.export.reader import Batch, Reader
 from sfm_stream.export.sample import Sample, number
@@ -26,7 +26,7 @@ _PLACES = 40
 _NUL = b"\\u0000"
 
 
-class Wanted(NamedTuple):
+class Criteria(NamedTuple):
     """What is wanted of the lines.
 
     Attributes:
@@ -53,7 +53,7 @@ class Post(NamedTuple):
         what: What `Rows.read` gave.
     """
 
-    source: Source
+    source: InputFile
     line: bytes
     what: Any
 
@@ -79,9 +79,9 @@ class Posts:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ChosenStream,
         places: Places | None,
-        wanted: Wanted,
+        wanted: Criteria,
         keys: Keys,
         report: Callable[[str], None],
         table: Rows | None = None,

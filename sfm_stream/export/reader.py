@@ -12,7 +12,7 @@ import msgspec
 
 from sfm_stream import reading
 from sfm_stream.compression.content import CHUNK, Content
-from sfm_stream.export.files import Places, Source, opened
+from sfm_stream.export.files import InputFile, Places, opened
 from sfm_stream.sources.lenient import loads
 
 _WAIT = 0.5
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
         lines: Without their ends; none is empty.
     """
 
-    source: Source
+    source: InputFile
     first: int
     lines: list[bytes]
 
@@ -47,7 +47,7 @@ class Reader:
         idle: Called when a file that is being written has been read as far as it goes; None does not wait for more.
     """
 
-    def __init__(self, files: Iterable[Source], places: Places | None, report: Callable[[str], None]) -> None:
+    def __init__(self, files: Iterable[InputFile], places: Places | None, report: Callable[[str], None]) -> None:
         self._files, self._places, self._report = files, places, report
         self.counts: Counter[str] = Counter()
         self.idle: Callable[[], None] | None = None
@@ -64,7 +64,7 @@ class Reader:
                 self.counts["damaged"] += 1
                 self._report(f"{each.path}: cannot be read: {error.strerror}")
 
-    def _of(self, each: Source, content: Content, path: str) -> Iterator[Batch]:
+    def _of(self, each: InputFile, content: Content, path: str) -> Iterator[Batch]:
         number, tail = 0, b""
         for piece in content:
             if b"\n" not in piece:

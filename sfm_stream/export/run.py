@@ -11,11 +11,11 @@ from sfm_stream.archive.job import count
 from sfm_stream.durable import sync_directory
 from sfm_stream.errors import StorageError, UsageError
 from sfm_stream.export import columns, package
-from sfm_stream.export.chosen import Host, Stream
+from sfm_stream.export.chosen import ChosenStream, HostDirectories
 from sfm_stream.export.columns import FILE, RAW, Field
 from sfm_stream.export.formats import Format, Writer
 from sfm_stream.export.keys import Keys
-from sfm_stream.export.posts import Post, Posts, Wanted
+from sfm_stream.export.posts import Criteria, Post, Posts
 from sfm_stream.export.pseudonyms import Pseudonyms
 from sfm_stream.export.reader import strict
 from sfm_stream.export.sample import Sample
@@ -40,8 +40,8 @@ class Order(NamedTuple):
         options: What was asked, for the descriptor.
     """
 
-    streams: Sequence[Stream]
-    wanted: Wanted
+    streams: Sequence[ChosenStream]
+    wanted: Criteria
     form: Format
     path: Path
     columns: str | None = None
@@ -50,7 +50,7 @@ class Order(NamedTuple):
     options: Mapping[str, object] = {}
 
 
-class Outcome(NamedTuple):
+class ExportOutcome(NamedTuple):
     """What came of it.
 
     Attributes:
@@ -66,7 +66,9 @@ class Outcome(NamedTuple):
     faults: list[str]
 
 
-def run(order: Order, host: Host | None, advance: Callable[[int], None] = lambda _rows: None) -> Outcome:
+def run(
+    order: Order, host: HostDirectories | None, advance: Callable[[int], None] = lambda _rows: None
+) -> ExportOutcome:
     """Exports; a run that was ended leaves a hidden ``.part`` file alone, which the next one begins anew.
 
     Args:
@@ -109,7 +111,7 @@ def run(order: Order, host: Host | None, advance: Callable[[int], None] = lambda
         notes += package.keep(order.path.parent, resource)
     except OSError as error:
         raise StorageError(f"{order.path}: cannot be written: {error.strerror or error}") from error
-    return Outcome(rows, sum((each.counts for each in posts), Counter()), notes, faults)
+    return ExportOutcome(rows, sum((each.counts for each in posts), Counter()), notes, faults)
 
 
 def _fields(order: Order, tables: Mapping[str, Rows]) -> list[Field]:
@@ -129,7 +131,7 @@ def _fields(order: Order, tables: Mapping[str, Rows]) -> list[Field]:
 
 
 def _posts(
-    order: Order, host: Host | None, tables: Mapping[str, Rows], keys: Keys, report: Callable[[str], None]
+    order: Order, host: HostDirectories | None, tables: Mapping[str, Rows], keys: Keys, report: Callable[[str], None]
 ) -> list[Posts]:
     found, first = [], 0
     for each in order.streams:

@@ -14,7 +14,7 @@ import msgspec
 
 from sfm_stream import table
 from sfm_stream.report.memory import Memory, Seen
-from sfm_stream.report.view import PASSING, Kind, Severity, Trouble, View
+from sfm_stream.report.view import PASSING, Overview, Severity, Trouble, TroubleKind
 
 SETTLE = timedelta(seconds=45)
 """Less than the minute between two looks: what two of them see is told."""
@@ -52,7 +52,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-def evaluate(memory: Memory, view: View, *, quiet: bool) -> tuple[Memory, tuple[Event, ...]]:
+def evaluate(memory: Memory, view: Overview, *, quiet: bool) -> tuple[Memory, tuple[Event, ...]]:
     """What is to be told now, and what is remembered once it is.
 
     Args:
@@ -87,7 +87,7 @@ def untold(after: Memory, before: Memory, events: tuple[Event, ...]) -> Memory:
     return msgspec.structs.replace(after, troubles={**after.troubles, **undone})
 
 
-def is_quiet(view: View, uptime: float) -> bool:
+def is_quiet(view: Overview, uptime: float) -> bool:
     """Whether nobody is called: `uptime` is for how many seconds the machine has been up."""
     return view.host.planned is not None or uptime < BOOT
 
@@ -118,13 +118,13 @@ def _line(event: Event, now: datetime) -> str:
     return table.printable(f"{event.what} ({event.severity}) {where}: {text} [{event.kind}, {span}]")
 
 
-def _present(view: View) -> dict[str, Trouble]:
+def _present(view: Overview) -> dict[str, Trouble]:
     """The troubles that people are told of, by where and what; of two of a kind the worse."""
     found: dict[str, Trouble] = {}
     for program, trouble in view.troubles():
         key = f"{program}:{trouble.kind}"
         worse = key not in found or trouble.severity.rank > found[key].severity.rank
-        if trouble.kind not in PASSING and trouble.kind is not Kind.ALERTING and worse:
+        if trouble.kind not in PASSING and trouble.kind is not TroubleKind.ALERTING and worse:
             found[key] = trouble
     return found
 
@@ -148,12 +148,12 @@ def _event(what: What, key: str, seen: Seen) -> Event:
     return Event(what=what, where=where, kind=kind, severity=seen.severity, text=seen.text, since=seen.since)
 
 
-def _unknown(view: View) -> frozenset[str]:
+def _unknown(view: Overview) -> frozenset[str]:
     """The programs, and "" for the host, of which something could not be looked at."""
     return frozenset(_unseen(view))
 
 
-def _unseen(view: View) -> Iterator[str]:
+def _unseen(view: Overview) -> Iterator[str]:
     for program, trouble in view.troubles():
         if trouble.severity is Severity.UNKNOWN:
             yield program
@@ -161,4 +161,4 @@ def _unseen(view: View) -> Iterator[str]:
 
 def _is_unknown(key: str, unknown: frozenset[str]) -> bool:
     where, _, kind = key.rpartition(":")
-    return where in unknown or (kind == Kind.PROGRAM and "" in unknown)
+    return where in unknown or (kind == TroubleKind.PROGRAM and "" in unknown)

@@ -33,7 +33,7 @@ class Chart(NamedTuple):
     plot: str
 
 
-class Span(NamedTuple):
+class TimeAxis(NamedTuple):
     """The time that a chart shows."""
 
     start: datetime
@@ -86,7 +86,7 @@ def _named(count: int, most: int = 5) -> list[int]:
     return list(range(0, count, step))
 
 
-def hours(per_hour: Mapping[int, int], span: Span, name: str, height: int = 180) -> Chart:
+def hours(per_hour: Mapping[int, int], span: TimeAxis, name: str, height: int = 180) -> Chart:
     """Posts by hour, as an area in steps."""
     first = int((span.start - _EPOCH) // timedelta(hours=1))
     count = max(1, -int((span.start - span.end) // timedelta(hours=1)))
@@ -125,7 +125,7 @@ def _steps(values: Sequence[int], most: int, height: int) -> str:
     return "".join(parts)
 
 
-def strip(coverage: Coverage, span: Span, name: str, height: int = 26, *, dated: bool = True) -> str:
+def strip(coverage: Coverage, span: TimeAxis, name: str, height: int = 26, *, dated: bool = True) -> str:
     """When a stream was connected, and its gaps by kind; what lies before its first connection is left empty."""
     inner = height - (_BOTTOM if dated else 0)
     parts = [f'<rect class="none" width="100%" height="{inner}"/>']
@@ -145,7 +145,7 @@ def strip(coverage: Coverage, span: Span, name: str, height: int = 26, *, dated:
     return _svg(name, height, "".join(parts) + (_dates(span, height - 7) if dated else ""), kind="strip")
 
 
-def _dates(span: Span, y: int) -> str:
+def _dates(span: TimeAxis, y: int) -> str:
     """The names of some midnights below a chart of time."""
     days = [span.start + timedelta(days=each) for each in range((span.end - span.start).days + 1)]
     days = [each for each in days if each < span.end]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sfm_stream.errors import UsageError
-from sfm_stream.report.view import StreamView, View
+from sfm_stream.report.view import Overview, StreamView
 from sfm_stream.settings.faults import nearest
 from sfm_stream.sources import registry
 
 
-def chosen(view: View, names: Sequence[str]) -> tuple[StreamView, ...]:
+def chosen(view: Overview, names: Sequence[str]) -> tuple[StreamView, ...]:
     """The streams of these filters or programs; all of them where none is named.
 
     Raises:

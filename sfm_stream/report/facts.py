@@ -86,7 +86,7 @@ class Disk(msgspec.Struct, frozen=True):
     fault: str = ""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class JobOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a job kept of its last run."""
 
     time: clock.Time
@@ -106,7 +106,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     fault: str = ""
     every: float | None = None
     scheduled_since: datetime | None = None

@@ -11,11 +11,11 @@ from sfm_stream.record.status import Status
 from sfm_stream.report.facts import Facts, Process, StreamFacts
 from sfm_stream.report.judge_host import judge_host
 from sfm_stream.report.view import (
-    Kind,
+    Overview,
     Severity,
     StreamView,
     Trouble,
-    View,
+    TroubleKind,
     is_today,
     sorted_by_severity,
     worst,
@@ -37,14 +37,14 @@ Found = tuple[str, list[Trouble]]
 """A state, and what is wrong with it."""
 
 
-def judge(facts: Facts, limits: Limits) -> View:
+def judge(facts: Facts, limits: Limits) -> Overview:
     """Judges a host by what was seen of it."""
     streams = [_stream(each, facts, limits) for each in facts.streams]
     known = {each.program for each in streams}
     processes = facts.host.supervisor.processes
     others = {name: each for name, each in processes.items() if name not in known}
     streams += [_orphan(name, each) for name, each in others.items() if each.captures]
-    return View(
+    return Overview(
         time=facts.time,
         host=judge_host(
             facts,
@@ -65,15 +65,15 @@ def _stream(facts: StreamFacts, host: Facts, limits: Limits) -> StreamView:
     if settings is None or settings.active:
         if supervisor.state == "answers" and process is None and settings is not None:
             severity = Severity.WARNING if facts.alive else Severity.CRITICAL
-            troubles.append(_trouble(Kind.PROGRAM, severity, "supervisor does not have it: deploy again"))
+            troubles.append(_trouble(TroubleKind.PROGRAM, severity, "supervisor does not have it: deploy again"))
         elif process is not None and facts.alive and process.state in DOWN:
             text = f"it runs outside of supervisor, which has it as {process.state}"
-            troubles.append(_trouble(Kind.PROGRAM, Severity.WARNING, text))
+            troubles.append(_trouble(TroubleKind.PROGRAM, Severity.WARNING, text))
         if live is not None and facts.alive:
             troubles += _spending(live, limits)
-            troubles += [_trouble(Kind.NOTE, Severity.WARNING, each) for each in live.notes]
+            troubles += [_trouble(TroubleKind.NOTE, Severity.WARNING, each) for each in live.notes]
         if facts.coverage is not None and facts.coverage.fault:
-            troubles.append(_trouble(Kind.UNREADABLE, Severity.UNKNOWN, facts.coverage.fault))
+            troubles.append(_trouble(TroubleKind.UNREADABLE, Severity.UNKNOWN, facts.coverage.fault))
     usual = rates.usual(facts.rates, now) if facts.rates else None
     today = live is not None and is_today(live.last_post, now)
     gaps = [each for each in facts.today.gaps if not each.recovered] if _is_known(facts) and facts.today else None
@@ -116,20 +116,20 @@ def _state(facts: StreamFacts, process: Process | None, now: datetime, limits: L
     live = facts.live
     if facts.settings is None:
         text = f"its settings cannot be used: {(facts.settings_fault.splitlines() or ['?'])[0]}"
-        return "unreadable", [_trouble(Kind.UNREADABLE, Severity.UNKNOWN, text)]
+        return "unreadable", [_trouble(TroubleKind.UNREADABLE, Severity.UNKNOWN, text)]
     if not facts.settings.active:
         if not facts.alive and (process is None or process.state in ("STOPPED", "EXITED", "FATAL")):
             return "inactive", []
-        return "running", [_trouble(Kind.ORPHAN, Severity.WARNING, "it should not run: deploy again")]
+        return "running", [_trouble(TroubleKind.ORPHAN, Severity.WARNING, "it should not run: deploy again")]
     if facts.live_fault:
-        troubles = [_trouble(Kind.UNREADABLE, Severity.UNKNOWN, facts.live_fault)]
+        troubles = [_trouble(TroubleKind.UNREADABLE, Severity.UNKNOWN, facts.live_fault)]
         if not facts.alive:
-            troubles.append(_trouble(Kind.PROGRAM, Severity.CRITICAL, f"it does not run{_said(process)}"))
+            troubles.append(_trouble(TroubleKind.PROGRAM, Severity.CRITICAL, f"it does not run{_said(process)}"))
         return "unreadable", troubles
     if not facts.alive:
         return _not_running(live, process)
     if live is None:
-        return "starting", [_trouble(Kind.RECONNECTING, Severity.WARNING, "it has only just been started")]
+        return "starting", [_trouble(TroubleKind.RECONNECTING, Severity.WARNING, "it has only just been started")]
     if live.state == "connected":
         return _connected(facts, live, now)
     return live.state, [_disconnected(facts, live, now, limits)]
@@ -137,15 +137,17 @@ def _state(facts: StreamFacts, process: Process | None, now: datetime, limits: L
 
 def _not_running(live: Status | None, process: Process | None) -> Found:
     if process is not None and process.state == "STARTING":
-        return "starting", [_trouble(Kind.RECONNECTING, Severity.WARNING, "supervisor is starting it")]
+        return "starting", [_trouble(TroubleKind.RECONNECTING, Severity.WARNING, "supervisor is starting it")]
     if live is None:
         text = f"it has never run{_said(process)}"
-        return "never ran", [_trouble(Kind.PROGRAM, Severity.CRITICAL, text)]
+        return "never ran", [_trouble(TroubleKind.PROGRAM, Severity.CRITICAL, text)]
     if live.state != "stopped":
         text = f"its process was killed, or the machine went down{_said(process)}"
-        return "dead", [_trouble(Kind.PROGRAM, Severity.CRITICAL, text)]
+        return "dead", [_trouble(TroubleKind.PROGRAM, Severity.CRITICAL, text)]
     code = process.exit_code if process is not None and process.state == "EXITED" else 0
-    kind = {CredentialError.exit_code: Kind.CREDENTIAL, RulesRefusedError.exit_code: Kind.RULES}.get(code, Kind.PROGRAM)
+    kind = {CredentialError.exit_code: TroubleKind.CREDENTIAL, RulesRefusedError.exit_code: TroubleKind.RULES}.get(
+        code, TroubleKind.PROGRAM
+    )
     why = f"stopped: {live.detail}" if live.detail else "stopped"
     cure = "; put its settings right, and deploy again" if code == ConfigError.exit_code else ""
     return "stopped", [_trouble(kind, Severity.CRITICAL, f"{why}{_said(process)}{cure}")]
@@ -155,8 +157,8 @@ def _connected(facts: StreamFacts, live: Status, now: datetime) -> Found:
     silent = (now - live.last_byte).total_seconds() if live.last_byte else 0.0
     if silent > facts.silence:
         text = f"nothing has come for {table.duration(silent)}"
-        return "silent", [_trouble(Kind.SILENCE, Severity.CRITICAL, text)]
-    troubles = [_trouble(Kind.RULES, Severity.WARNING, facts.standing)] if facts.standing else []
+        return "silent", [_trouble(TroubleKind.SILENCE, Severity.CRITICAL, text)]
+    troubles = [_trouble(TroubleKind.RULES, Severity.WARNING, facts.standing)] if facts.standing else []
     if starving := _starving(facts, live, now):
         return "starving", [*troubles, starving]
     last = max(filter(None, (live.last_post, live.connected_since or live.since)))
@@ -174,24 +176,24 @@ def _starving(facts: StreamFacts, live: Status, now: datetime) -> Trouble | None
     if usual.low * minutes < EXPECTED or came >= STARVING * usual.low * minutes:
         return None
     text = f"{came} posts came in {minutes} minutes; {usual.rate * minutes:.0f} are usual at this {usual.basis}"
-    return _trouble(Kind.STARVING, Severity.WARNING, text)
+    return _trouble(TroubleKind.STARVING, Severity.WARNING, text)
 
 
 def _disconnected(facts: StreamFacts, live: Status, now: datetime, limits: Limits) -> Trouble:
     why = live.detail or live.state
     if live.state in NO_MONEY:
-        return _trouble(Kind.CREDITS, Severity.CRITICAL, why)
+        return _trouble(TroubleKind.CREDITS, Severity.CRITICAL, why)
     if live.state == "credential":
-        return _trouble(Kind.CREDENTIAL, Severity.CRITICAL, why)
+        return _trouble(TroubleKind.CREDENTIAL, Severity.CRITICAL, why)
     if live.state == "budget":
-        return _trouble(Kind.BUDGET_SPENT, Severity.CRITICAL, why)
+        return _trouble(TroubleKind.BUDGET_SPENT, Severity.CRITICAL, why)
     if live.state == "disk":
-        return _trouble(Kind.DISK, Severity.CRITICAL, why)
+        return _trouble(TroubleKind.DISK, Severity.CRITICAL, why)
     since = facts.gap_since or live.last_byte or live.since
     seconds = (now - since).total_seconds()
     if seconds <= limits.gap:
-        return _trouble(Kind.RECONNECTING, Severity.WARNING, why)
-    return _trouble(Kind.GAP, Severity.CRITICAL, f"no connection for {table.duration(seconds)}: {why}")
+        return _trouble(TroubleKind.RECONNECTING, Severity.WARNING, why)
+    return _trouble(TroubleKind.GAP, Severity.CRITICAL, f"no connection for {table.duration(seconds)}: {why}")
 
 
 def _spending(live: Status, limits: Limits) -> list[Trouble]:
@@ -204,13 +206,13 @@ def _spending(live: Status, limits: Limits) -> list[Trouble]:
     ):
         if allowed and spent >= limits.budget * allowed:
             text = f"{spent / allowed:.0%} of the {period} budget is spent ({spent} of {allowed})"
-            return [_trouble(Kind.BUDGET, Severity.WARNING, text)]
+            return [_trouble(TroubleKind.BUDGET, Severity.WARNING, text)]
     return []
 
 
 def _orphan(name: str, process: Process) -> StreamView:
     text = "supervisor has it, and no settings declare it: deploy again, which takes it away"
-    trouble = _trouble(Kind.ORPHAN, Severity.WARNING, text)
+    trouble = _trouble(TroubleKind.ORPHAN, Severity.WARNING, text)
     return StreamView(
         program=name,
         active=False,
@@ -274,5 +276,5 @@ def _pace(facts: StreamFacts, now: datetime) -> float | None:
     return size * 86400 / seconds if seconds >= 3600 else None
 
 
-def _trouble(kind: Kind, severity: Severity, text: str) -> Trouble:
+def _trouble(kind: TroubleKind, severity: Severity, text: str) -> Trouble:
     return Trouble(kind=kind, severity=severity, text=text)

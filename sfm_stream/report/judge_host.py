@@ -8,14 +8,23 @@ from datetime import datetime
 from sfm_stream import table
 from sfm_stream.errors import FindingsError
 from sfm_stream.report.facts import Alerting, Disk, Facts, Job, Supervisor
-from sfm_stream.report.view import DiskView, HostView, JobView, Kind, Severity, Trouble, sorted_by_severity, worst
+from sfm_stream.report.view import (
+    DiskView,
+    HostView,
+    JobView,
+    Severity,
+    Trouble,
+    TroubleKind,
+    sorted_by_severity,
+    worst,
+)
 from sfm_stream.settings.host import Limits
 
 LATE = 3600.0
 """Seconds that a job may begin late, or take."""
 UNEVALUATED = 300.0
 """Seconds after which alerts, which are looked at each minute, are not looked at any more."""
-_JOBS = {"organize": Kind.ORGANIZE, "audit": Kind.AUDIT, "report": Kind.REPORT}
+_JOBS = {"organize": TroubleKind.ORGANIZE, "audit": TroubleKind.AUDIT, "report": TroubleKind.REPORT}
 
 
 def judge_host(facts: Facts, limits: Limits, *, per_day: float, known: bool, others: dict[str, str]) -> HostView:
@@ -29,7 +38,7 @@ def judge_host(facts: Facts, limits: Limits, *, per_day: float, known: bool, oth
         others: What supervisor has of ours besides the streams.
     """
     now, host = facts.time, facts.host
-    troubles = [_trouble(Kind.UNREADABLE, Severity.UNKNOWN, fault) for fault in host.faults]
+    troubles = [_trouble(TroubleKind.UNREADABLE, Severity.UNKNOWN, fault) for fault in host.faults]
     troubles += _supervisor(host.supervisor)
     jobs = []
     for job in host.jobs:
@@ -61,9 +70,9 @@ def judge_host(facts: Facts, limits: Limits, *, per_day: float, known: bool, oth
 
 def _supervisor(found: Supervisor) -> Iterator[Trouble]:
     if found.state == "dead":
-        yield _trouble(Kind.SUPERVISOR, Severity.CRITICAL, f"supervisord does not run: {found.reason}")
+        yield _trouble(TroubleKind.SUPERVISOR, Severity.CRITICAL, f"supervisord does not run: {found.reason}")
     elif found.state == "not seen":
-        yield _trouble(Kind.SUPERVISOR, Severity.UNKNOWN, f"supervisord was not seen: {found.reason}")
+        yield _trouble(TroubleKind.SUPERVISOR, Severity.UNKNOWN, f"supervisord was not seen: {found.reason}")
 
 
 def _job(job: Job, now: datetime) -> tuple[JobView, Trouble | None]:
@@ -104,7 +113,7 @@ def _with(view: JobView, verdict: str) -> JobView:
 def _disk(disk: Disk, per_day: float | None, limits: Limits) -> tuple[DiskView, list[Trouble]]:
     if disk.fault:
         text = f"{disk.path}: cannot be looked at: {disk.fault}"
-        return DiskView(path=disk.path, use=disk.use), [_trouble(Kind.UNREADABLE, Severity.UNKNOWN, text)]
+        return DiskView(path=disk.path, use=disk.use), [_trouble(TroubleKind.UNREADABLE, Severity.UNKNOWN, text)]
     left = disk.free - disk.floor
     days = max(0.0, left / per_day) if per_day else None
     view = DiskView(
@@ -113,23 +122,23 @@ def _disk(disk: Disk, per_day: float | None, limits: Limits) -> tuple[DiskView, 
     free = table.size(disk.free)
     if left < 0:
         text = f"{disk.path} has {free} free, and {table.size(disk.floor)} must stay so"
-        return view, [_trouble(Kind.DISK, Severity.CRITICAL, text)]
+        return view, [_trouble(TroubleKind.DISK, Severity.CRITICAL, text)]
     if days is not None and days < limits.disk_days:
         text = f"{disk.path} has {free} free, which last {days:.1f} days at the present pace"
-        return view, [_trouble(Kind.DISK_SOON, Severity.WARNING, text)]
+        return view, [_trouble(TroubleKind.DISK_SOON, Severity.WARNING, text)]
     return view, []
 
 
 def _alerting(found: Alerting, now: datetime) -> Iterator[Trouble]:
     if found.fault:
-        yield _trouble(Kind.ALERTING, Severity.WARNING, found.fault)
+        yield _trouble(TroubleKind.ALERTING, Severity.WARNING, found.fault)
     elif found.ways:
         last = max(filter(None, (found.evaluated, found.since)), default=None)
         age = (now - last).total_seconds() if last else UNEVALUATED + 1
         if age > UNEVALUATED:
             ago = f"for {table.duration(age)}" if found.evaluated and last else "yet"
-            yield _trouble(Kind.ALERTING, Severity.WARNING, f"nobody has looked whether an alert is due {ago}")
+            yield _trouble(TroubleKind.ALERTING, Severity.WARNING, f"nobody has looked whether an alert is due {ago}")
 
 
-def _trouble(kind: Kind, severity: Severity, text: str) -> Trouble:
+def _trouble(kind: TroubleKind, severity: Severity, text: str) -> Trouble:
     return Trouble(kind=kind, severity=severity, text=text)

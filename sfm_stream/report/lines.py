@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sfm_stream import table
-from sfm_stream.report.view import DiskView, HostView, JobView, StreamView, View
+from sfm_stream.report.view import DiskView, HostView, JobView, Overview, StreamView
 
 COLUMNS = (
     *("PROGRAM", "SUPERVISOR", "STATE", "FOR", "LAST BYTE", "LAST POST", "/MIN", "USUAL", "TODAY", "VOLUME"),
@@ -15,14 +15,14 @@ COLUMNS = (
 RIGHT = ("FOR", "LAST BYTE", "LAST POST", "/MIN", "USUAL", "TODAY", "VOLUME", "GAPS", "24 H", "MONTH", "COST")
 
 
-def text(view: View, config_dir: object) -> str:
+def text(view: Overview, config_dir: object) -> str:
     """All of it."""
     streams = [row(each, view) for each in view.streams]
     shown = table.render(COLUMNS, streams, right=RIGHT) if streams else f"No streams in {config_dir}."
     return "\n".join([shown, "", table.pairs(dict(host(view.host, view.time)))])
 
 
-def row(stream: StreamView, view: View) -> tuple[object, ...]:
+def row(stream: StreamView, view: Overview) -> tuple[object, ...]:
     """The cells of one stream; the times in it say how long ago something was."""
     now = view.time
     seen = view.host.supervisor == "answers"
@@ -64,7 +64,7 @@ def host(found: HostView, now: datetime) -> Iterator[tuple[str, str]]:
         yield "troubles", "; ".join(each.text for each in found.troubles)
 
 
-def digest(view: View) -> str:
+def digest(view: Overview) -> str:
     """All of it for a letter: lines, since a wide table is unreadable there."""
     lines = [
         f"{each.program}: {each.state}; {each.posts_today} posts today, {table.size(each.bytes_today)}"
@@ -77,7 +77,7 @@ def digest(view: View) -> str:
     )
 
 
-def reasons(view: View, streams: Sequence[StreamView]) -> list[str]:
+def reasons(view: Overview, streams: Sequence[StreamView]) -> list[str]:
     """Why all is not well, a line each; nothing where it is."""
     failing = [each.program for each in streams if not each.well]
     lines = [f"not well: {', '.join(failing)}"] if failing else []

@@ -17,7 +17,7 @@ from sfm_stream.owner import become_owner, require_directory
 from sfm_stream.places import find_state_dir
 from sfm_stream.record import entries, gaps, journal, last_run, rates, status
 from sfm_stream.report import asked
-from sfm_stream.report.facts import Alerting, Disk, Facts, HostFacts, Job, Outcome, StreamFacts, Supervisor
+from sfm_stream.report.facts import Alerting, Disk, Facts, HostFacts, Job, JobOutcome, StreamFacts, Supervisor
 from sfm_stream.report.memory import read_memory
 from sfm_stream.settings.config import Unusable, list_streams
 from sfm_stream.settings.host import HostSettings, Limits, host_path, read_host, read_planned
@@ -27,7 +27,7 @@ from sfm_stream.sources import registry
 DAY = timedelta(days=1)
 
 
-class Host:
+class HostInputs:
     """What is read before root becomes the owner of the records: settings, and supervisord's answer.
 
     Attributes:
@@ -120,7 +120,7 @@ def look(config_dir: Path, state_dir: Path | None) -> tuple[Facts, Limits]:
         StorageError: There are streams, and no records.
         UsageError: As from `become_owner`.
     """
-    host = Host(config_dir)
+    host = HostInputs(config_dir)
     where = find_state_dir(state_dir, config_dir)
     if host.streams:
         require_directory(where)
@@ -206,7 +206,7 @@ def _disks(streams: Iterable[StreamSettings | Unusable], state_dir: Path) -> Ite
         yield _disk(data_dir, "data", next(each.min_free for each in used if each.data_dir == data_dir))
     archive = ""
     with suppress(reading.UnreadableError):
-        last = reading.read_record(state_dir / "organize.json", Outcome)
+        last = reading.read_record(state_dir / "organize.json", JobOutcome)
         archive = last.archive_dir if last else ""
     if archive and archive not in {each.data_dir for each in used}:
         yield _disk(archive, "archive", "0")
@@ -225,7 +225,7 @@ def _disk(path: str, use: str, min_free: str) -> Disk:
 
 def _job(name: str, state_dir: Path, every: float | None, since: datetime | None) -> Job:
     try:
-        outcome = reading.read_record(state_dir / f"{name}.json", Outcome)
+        outcome = reading.read_record(state_dir / f"{name}.json", JobOutcome)
     except reading.UnreadableError as error:
         return Job(name=name, fault=str(error), every=every)
     return Job(name=name, outcome=outcome, every=every, scheduled_since=since)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
-from sfm_stream.report.view import DiskView, JobView, StreamView, View
+from sfm_stream.report.view import DiskView, JobView, Overview, StreamView
 
 T = TypeVar("T")
 Value = float | None
@@ -63,7 +63,7 @@ JOBS: tuple[tuple[str, str, Callable[[JobView], Value]], ...] = (
 class _View:
     """A collector, as the client library calls what it reads from."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: Overview) -> None:
         self._view = view
 
     def collect(self) -> Iterator[Metric]:
@@ -106,7 +106,7 @@ class _View:
         return family
 
 
-def text(view: View) -> bytes:
+def text(view: Overview) -> bytes:
     """The metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_View(view))

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sfm_stream.archive.job import count
 from sfm_stream.report import chart
 from sfm_stream.report import page_words as words
-from sfm_stream.report.page_figures import Report, Stream, total_seconds
+from sfm_stream.report.page_figures import Report, StreamFigures, total_seconds
 from sfm_stream.report.page_stream import MOST_DAYS, Context, context, digest_of, drawn, marked, page_of
 from sfm_stream.report.page_tables import tables
 from sfm_stream.table import duration, moment, size
@@ -52,14 +52,14 @@ def _templates() -> Environment:
     return made
 
 
-def _span(report: Report) -> chart.Span:
+def _span(report: Report) -> chart.TimeAxis:
     """From the first midnight to the last, or to now."""
     start = datetime.combine(report.start, time(), UTC)
     end = datetime.combine(report.end + timedelta(days=1), time(), UTC)
-    return chart.Span(start, max(min(end, report.made), start + timedelta(hours=1)))
+    return chart.TimeAxis(start, max(min(end, report.made), start + timedelta(hours=1)))
 
 
-def _index(report: Report, span: chart.Span) -> Context:
+def _index(report: Report, span: chart.TimeAxis) -> Context:
     title = words.title_of(report)
     sources = ", ".join(dict.fromkeys(each.source for each in report.streams))
     priced = any(each.dollars for each in report.streams)
@@ -108,7 +108,7 @@ def _lost(report: Report) -> tuple[str, str]:
     return duration(sum(known)) if sum(known) else "nothing", note
 
 
-def _row(report: Report, stream: Stream, span: chart.Span) -> Context:
+def _row(report: Report, stream: StreamFigures, span: chart.TimeAxis) -> Context:
     title, found = words.stream_title(stream), stream.coverage
     if len(report.days) > _FINE:
         per_day = stream.per_day

@@ -12,7 +12,7 @@ import msgspec
 from sfm_stream.record.gaps import Coverage, Gap
 from sfm_stream.record.history import Change, Version, changes
 from sfm_stream.report.summary import DaySummary, FileSummary, Tally
-from sfm_stream.report.summary_files import CaptureFile, Place
+from sfm_stream.report.summary_files import CaptureFile, Holdings
 from sfm_stream.settings.collection import Description
 from sfm_stream.settings.declared import DeclaredFilter
 from sfm_stream.settings.model import StreamSettings
@@ -49,7 +49,7 @@ class Top(msgspec.Struct, frozen=True, kw_only=True):
     floor: int = 0
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class AskedVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One version of what was asked for.
 
     Attributes:
@@ -107,7 +107,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     fault: str
 
 
-class Stream(msgspec.Struct, kw_only=True):
+class StreamFigures(msgspec.Struct, kw_only=True):
     """One program.
 
     Attributes:
@@ -144,7 +144,7 @@ class Stream(msgspec.Struct, kw_only=True):
     others: int
     partial: int
     coverage: Coverage | None
-    steps: tuple[Step, ...]
+    steps: tuple[AskedVersion, ...]
     languages: Top | None
     tags: Top | None
     links: Top | None
@@ -214,7 +214,7 @@ class Report(msgspec.Struct, kw_only=True):
     start: date
     end: date
     description: Description
-    streams: tuple[Stream, ...]
+    streams: tuple[StreamFigures, ...]
     faults: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     top: int = 20
@@ -259,7 +259,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def days(
-    place: Place, summaries: Mapping[str, FileSummary], price: Callable[[date], float | None]
+    place: Holdings, summaries: Mapping[str, FileSummary], price: Callable[[date], float | None]
 ) -> tuple[tuple[Day, ...], tuple[File, ...]]:
     """The days and files of a program, from what lies there and what is in it.
 
@@ -314,7 +314,7 @@ def asks(source: Source) -> dict[str, object]:
     return asked
 
 
-def steps(versions: Sequence[Version], asks: Mapping[str, object]) -> Iterator[Step]:
+def steps(versions: Sequence[Version], asks: Mapping[str, object]) -> Iterator[AskedVersion]:
     """What was asked for, version by version; what says only how the stream runs is named, not shown.
 
     Args:
@@ -332,7 +332,7 @@ def steps(versions: Sequence[Version], asks: Mapping[str, object]) -> Iterator[S
             elif before:
                 other.append(change.key)
         before = version.settings
-        yield Step(
+        yield AskedVersion(
             time=version.time,
             in_force=version.in_force,
             sha256=version.sha256,

@@ -18,7 +18,7 @@ from sfm_stream.record.gaps import Coverage, coverage, unreadable_journal
 from sfm_stream.record.history import Version
 from sfm_stream.report import page_figures as figures
 from sfm_stream.report.summary import DaySummary
-from sfm_stream.report.summary_files import Place, find, summarize
+from sfm_stream.report.summary_files import Holdings, find, summarize
 from sfm_stream.report.summary_store import Store
 from sfm_stream.settings.collection import Collection, Description
 from sfm_stream.sources import registry
@@ -27,7 +27,7 @@ from sfm_stream.sources.base import Source
 LISTS = ("languages", "tags", "links", "accounts")
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ReportRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a report is to be about.
 
     Attributes:
@@ -69,11 +69,11 @@ def programs_of(state_dir: Path, *directories: Path) -> list[str]:
     return sorted(found)
 
 
-Places = dict[str, Place]
+Places = dict[str, Holdings]
 """What lies on the host, by program."""
 
 
-def look(wanted: Wanted) -> Places:
+def look(wanted: ReportRequest) -> Places:
     """Finds the finished files of all programs.
 
     Raises:
@@ -89,7 +89,7 @@ def files_in(places: Places) -> int:
 
 
 def gather(
-    wanted: Wanted, places: Places, store: Store, advance: Callable[[int], None] = lambda _: None
+    wanted: ReportRequest, places: Places, store: Store, advance: Callable[[int], None] = lambda _: None
 ) -> figures.Report:
     """The figures of a report; `advance` gets each file that is done."""
     now = clock.now()
@@ -112,13 +112,13 @@ def gather(
 
 def _stream(
     program: str,
-    place: Place,
-    wanted: Wanted,
+    place: Holdings,
+    wanted: ReportRequest,
     span: tuple[date, date],
     now: datetime,
     store: Store,
     advance: Callable[[int], None],
-) -> figures.Stream:
+) -> figures.StreamFigures:
     source_name, name = registry.source_of(program), registry.filter_of(program)
     source = registry.source(source_name)
     faults = list(place.faults)
@@ -132,7 +132,7 @@ def _stream(
     days, listed = figures.days(place, total.files, Prices(known, source))
     faults += [f"{each.name}: cannot be read to its end: {each.fault}" for each in listed if each.fault]
     faults += [f"{each}: is listed, and is not there" for each in place.missing]
-    return figures.Stream(
+    return figures.StreamFigures(
         program=program,
         name=name,
         source=source.title,
@@ -192,7 +192,7 @@ def _versions(state_dir: Path, program: str, faults: list[str]) -> Sequence[Vers
 
 def _within(
     asks: Mapping[str, object], known: Sequence[Version], since: datetime, until: datetime
-) -> list[figures.Step]:
+) -> list[figures.AskedVersion]:
     """The steps of a time; of the first, which was asked for before, all that it asks for."""
     times = {version.time for version in history.during(known, since, until)}
     first = next((index for index, version in enumerate(known) if version.time in times), None)

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from sfm_stream.archive.job import count
 from sfm_stream.report import chart
 from sfm_stream.report import page_words as words
-from sfm_stream.report.page_figures import Entry, Report, Stream, causes, gap_kind, within
+from sfm_stream.report.page_figures import Entry, Report, StreamFigures, causes, gap_kind, within
 from sfm_stream.report.page_tables import files_of
 from sfm_stream.table import duration, moment, size
 
@@ -26,7 +26,7 @@ MOST_DAYS = 62
 _FIRST_DAY = date(1970, 1, 1)
 
 
-def context(report: Report, stream: Stream, span: chart.Span) -> Context:
+def context(report: Report, stream: StreamFigures, span: chart.TimeAxis) -> Context:
     """All that the page shows."""
     return {
         **_head(report, stream),
@@ -40,12 +40,12 @@ def context(report: Report, stream: Stream, span: chart.Span) -> Context:
     }
 
 
-def page_of(stream: Stream) -> str:
+def page_of(stream: StreamFigures) -> str:
     """The name of its page."""
     return f"stream-{stream.program}.html"
 
 
-def _head(report: Report, stream: Stream) -> Context:
+def _head(report: Report, stream: StreamFigures) -> Context:
     a_day = f"{round(stream.posts / len(stream.days)):,} a day" if stream.days else ""
     cells = [
         ("Posts", f"{stream.posts:,}", a_day),
@@ -65,7 +65,7 @@ def _head(report: Report, stream: Stream) -> Context:
     }
 
 
-def _asked(stream: Stream) -> Context:
+def _asked(stream: StreamFigures) -> Context:
     steps = [
         {
             "time": step.time,
@@ -79,7 +79,7 @@ def _asked(stream: Stream) -> Context:
     return {"steps": steps}
 
 
-def _over_time(report: Report, stream: Stream, span: chart.Span) -> Context:
+def _over_time(report: Report, stream: StreamFigures, span: chart.TimeAxis) -> Context:
     days = report.days
     long = len(days) > MOST_DAYS
     day_words, hour_words = words.by_day(stream.per_day, "Posts by day"), words.by_hour(stream.hours)
@@ -101,7 +101,7 @@ def _hours(per_hour: Mapping[int, int], day: date) -> list[str]:
     return [words.number(per_hour.get(first + hour, 0)) for hour in range(24)]
 
 
-def _coverage(stream: Stream) -> Context:
+def _coverage(stream: StreamFigures) -> Context:
     found = stream.coverage
     if found is None:
         return {"coverage_words": words.coverage(stream), "causes": [], "losses": [], "gaps": [], "gaps_cut": 0}
@@ -130,7 +130,7 @@ def _kind(kind: str) -> Markup:
     return Markup('<span class="kind k-{0}">{0}</span>').format(kind)
 
 
-def _lists(stream: Stream) -> Iterator[Context]:
+def _lists(stream: StreamFigures) -> Iterator[Context]:
     lists: tuple[tuple[str, str, Callable[[Entry], str], bool], ...] = (
         ("Languages", "Language", lambda each: each.what or "none stated", True),
         ("Hashtags", "Hashtag", lambda each: f"#{each.what}", False),
@@ -151,7 +151,7 @@ def address(link: str) -> Markup | str:
     return escape(words.link(link))
 
 
-def _volume(stream: Stream) -> Context:
+def _volume(stream: StreamFigures) -> Context:
     priced = bool(stream.dollars)
     header = ["Day", "Files", "Posts", "Deletes seen", "Duplicates", "Volume", *(["Cost"] if priced else [])]
     return {
@@ -169,7 +169,7 @@ def _volume(stream: Stream) -> Context:
     }
 
 
-def _files(report: Report, stream: Stream) -> Context:
+def _files(report: Report, stream: StreamFigures) -> Context:
     digest = digest_of([stream])
     title = f"{words.stream_title(stream)}, in: {words.title_of(report)}"
     described = stream.description.over(report.description)
@@ -185,7 +185,7 @@ def _files(report: Report, stream: Stream) -> Context:
     }
 
 
-def digest_of(streams: Sequence[Stream]) -> str:
+def digest_of(streams: Sequence[StreamFigures]) -> str:
     """The sha256 of the lists of all files: the same as long as these are the same."""
     return hashlib.sha256("".join(map(files_of, streams)).encode()).hexdigest()
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sfm_stream import clock
-from sfm_stream.report.page_figures import Report, Stream, Top, causes, gap_kind, total_seconds
+from sfm_stream.report.page_figures import Report, StreamFigures, Top, causes, gap_kind, total_seconds
 from sfm_stream.report.summary import time_of
 from sfm_stream.table import csv_text
 
@@ -135,7 +135,7 @@ def _volume(report: Report) -> Table:
     return Table("volume", header, rows)
 
 
-def files_of(stream: Stream) -> str:
+def files_of(stream: StreamFigures) -> str:
     """The files of a stream as CSV; the same bytes as long as the files are the same."""
     rows = [(file.name, file.sha256 or None, file.bytes, file.posts, file.fault or None) for file in stream.files]
     return csv_text(("file", "sha256", "bytes", "posts", "fault"), rows) + "\n"

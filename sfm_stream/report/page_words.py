@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sfm_stream.archive.job import count
 from sfm_stream.record.gaps import Coverage
 from sfm_stream.record.history import Change
-from sfm_stream.report.page_figures import Report, Step, Stream, Top, total_seconds
+from sfm_stream.report.page_figures import AskedVersion, Report, StreamFigures, Top, total_seconds
 from sfm_stream.report.summary import time_of
 from sfm_stream.settings.collection import Description
 from sfm_stream.table import duration, moment, size
@@ -67,12 +67,12 @@ def title_of(report: Report) -> str:
     return report.description.title or f"Posts collected on {report.host}"
 
 
-def stream_title(stream: Stream) -> str:
+def stream_title(stream: StreamFigures) -> str:
     """What a stream is called."""
     return stream.description.title or stream.name
 
 
-def asked(steps: Sequence[Step]) -> list[list[tuple[str, list[tuple[str, str]]]]]:
+def asked(steps: Sequence[AskedVersion]) -> list[list[tuple[str, list[tuple[str, str]]]]]:
     """What is asked for in each step, key by key: each value with ``new``, ``gone``, or "" where nothing was before."""
     parts = {found["name"] for step in steps for each in step.asked if (found := _PART.fullmatch(each.key))}
     return [
@@ -107,7 +107,7 @@ def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def coverage(stream: Stream) -> str:
+def coverage(stream: StreamFigures) -> str:
     """A sentence on when a stream was connected."""
     found = stream.coverage
     if found is None:
@@ -155,7 +155,7 @@ def lost(found: Coverage | None) -> str:
     return NOT_KNOWN if seconds is None else duration(seconds) if seconds else "nothing"
 
 
-def partial(stream: Stream) -> str:
+def partial(stream: StreamFigures) -> str:
     """What the lists do not cover."""
     number_of = stream.partial
     if not number_of:
@@ -176,7 +176,7 @@ def link(address: str) -> str:
     return shown if len(shown) <= _SHOWN_LINK else f"{shown[: _SHOWN_LINK - 1]}…"
 
 
-def volume(stream: Stream) -> str:
+def volume(stream: StreamFigures) -> str:
     """Sentences on size, and on what is odd in the files."""
     parts = [f"{count(len(stream.files), 'file')} of {size(stream.bytes)}, {size(stream.text)} uncompressed."]
     twice = count(stream.duplicates or 0, "post came twice and is", "posts came twice and are")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sfm_stream.report.view import HostView, Kind, Severity, StreamView, Trouble, worst
+from sfm_stream.report.view import HostView, Severity, StreamView, Trouble, TroubleKind, worst
 from sfm_stream.table import printable
 
 CODES = {Severity.OK: 0, Severity.WARNING: 1, Severity.CRITICAL: 2, Severity.UNKNOWN: 3}
-OF_EVERY_STREAM = (Kind.SUPERVISOR,)
+OF_EVERY_STREAM = (TroubleKind.SUPERVISOR,)
 """Troubles of the host without which nothing can be said of a single stream either."""
 
 

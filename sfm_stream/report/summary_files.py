@@ -40,7 +40,7 @@ class CaptureFile(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int | None = None
 
 
-class Place(msgspec.Struct, kw_only=True):
+class Holdings(msgspec.Struct, kw_only=True):
     """What lies on this host of a program.
 
     Attributes:
@@ -60,9 +60,9 @@ class Place(msgspec.Struct, kw_only=True):
 
 def find(
     program: str, data_dir: str, archive_dir: str, state_dir: Path, since: date | None, until: date | None
-) -> Place:
+) -> Holdings:
     """All finished files of a program whose names tell a time in the days from `since` to `until`, these included."""
-    place = Place()
+    place = Holdings()
     known = _recorded(state_dir, program, place)
     for directory in dict.fromkeys((archive_dir, data_dir)):
         for day in tree.days_of(directory, program, lambda path, _, why: place.faults.append(f"{path}: {why}")):
@@ -88,7 +88,7 @@ def find(
     return place
 
 
-def _recorded(state_dir: Path, program: str, place: Place) -> dict[str, recorded.RecordedFile]:
+def _recorded(state_dir: Path, program: str, place: Holdings) -> dict[str, recorded.RecordedFile]:
     try:
         return {each.file: each for each in recorded.recorded_files(state_dir, program)}
     except reading.UnreadableError as error:
@@ -103,7 +103,7 @@ def _date(day: str) -> date | None:
         return None
 
 
-def _sorted_day(directory: str, day: date, known: dict[str, recorded.RecordedFile], place: Place) -> None:
+def _sorted_day(directory: str, day: date, known: dict[str, recorded.RecordedFile], place: Holdings) -> None:
     raw = manifest.read_bytes(f"{directory}/{manifest.NAME}")
     listed = manifest.parse(raw).entries if raw is not None else {}
     if raw is not None:
@@ -120,7 +120,7 @@ def _loose(
     entry: os.DirEntry[str],
     program: str,
     known: dict[str, recorded.RecordedFile],
-    place: Place,
+    place: Holdings,
     since: date,
     until: date,
 ) -> None:
@@ -136,7 +136,9 @@ def _loose(
         _add(place, capture.time.date(), name, entry.path, "", known)
 
 
-def _add(place: Place, day: date, name: str, path: str, sha256: str, known: dict[str, recorded.RecordedFile]) -> None:
+def _add(
+    place: Holdings, day: date, name: str, path: str, sha256: str, known: dict[str, recorded.RecordedFile]
+) -> None:
     try:
         status = os.lstat(path)
     except FileNotFoundError:

@@ -29,7 +29,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-class Kind(StrEnum):
+class TroubleKind(StrEnum):
     """What a trouble is about. Metrics, alerts and people's filters of these use the words: they do not change."""
 
     ALERTING = "alerting"
@@ -60,7 +60,7 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
 
 
-PASSING = frozenset({Kind.RECONNECTING})
+PASSING = frozenset({TroubleKind.RECONNECTING})
 """Troubles that end by themselves as a rule: nobody is called for them."""
 
 
@@ -73,7 +73,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
         text: In words, for a person.
     """
 
-    kind: Kind
+    kind: TroubleKind
     severity: Severity
     text: str
 
@@ -221,7 +221,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[Trouble, ...] = ()
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand at `time`.
 
     Attributes:

@@ -26,7 +26,7 @@ Value = str | int | float | bool | None
 Row = tuple[Value, ...]
 
 
-class Kind(StrEnum):
+class ValueType(StrEnum):
     """What the values of a column are; any may be None, where the post has none."""
 
     TEXT = "text"
@@ -63,7 +63,7 @@ class Column(NamedTuple):
     """
 
     name: str
-    kind: Kind
+    kind: ValueType
     what: str
     value: Callable[[Any], Value]
     privacy: Privacy = Privacy.OPEN
@@ -88,25 +88,25 @@ class Standing(NamedTuple):
     replaces: tuple[str, ...] = ()
 
 
-NEUTRAL: Mapping[str, tuple[Kind, str, Privacy]] = {
-    "source": (Kind.TEXT, "the service that it comes from", Privacy.OPEN),
-    "kind": (Kind.TEXT, "post, reply, repost, quote, or the source's own word for what it is", Privacy.OPEN),
-    "id": (Kind.TEXT, "the identity of the post at its source", Privacy.KEY),
-    "time": (Kind.TIME, "when it was made", Privacy.OPEN),
-    "account_id": (Kind.TEXT, "the identity of the account that made it", Privacy.KEY),
-    "account": (Kind.TEXT, "the name of that account, as it is mentioned", Privacy.KEY),
-    "account_title": (Kind.TEXT, "the name that the account shows", Privacy.HIDDEN),
-    "text": (Kind.TEXT, "all of its text, line ends kept", Privacy.TEXT),
-    "lang": (Kind.TEXT, "its language, as a BCP 47 tag; the first, where it claims several", Privacy.OPEN),
-    "link": (Kind.TEXT, "where a browser shows it", Privacy.HIDDEN),
-    "reply_to": (Kind.TEXT, "the id of the post that it answers", Privacy.KEY),
-    "repost_of": (Kind.TEXT, "the id of the post that it repeats", Privacy.KEY),
-    "quote_of": (Kind.TEXT, "the id of the post that it quotes", Privacy.KEY),
-    "thread": (Kind.TEXT, "the id of the post that began the conversation", Privacy.KEY),
-    "tags": (Kind.JSON, "its hashtags, without #: a list of texts", Privacy.OPEN),
-    "mentions": (Kind.JSON, "the accounts that it mentions: a list of texts", Privacy.KEYS),
-    "links": (Kind.JSON, "the addresses that it links to: a list of texts", Privacy.LINKS),
-    "media": (Kind.JSON, "its pictures and videos: a list of objects with type, url, alt and key", Privacy.HIDDEN),
+NEUTRAL: Mapping[str, tuple[ValueType, str, Privacy]] = {
+    "source": (ValueType.TEXT, "the service that it comes from", Privacy.OPEN),
+    "kind": (ValueType.TEXT, "post, reply, repost, quote, or the source's own word for what it is", Privacy.OPEN),
+    "id": (ValueType.TEXT, "the identity of the post at its source", Privacy.KEY),
+    "time": (ValueType.TIME, "when it was made", Privacy.OPEN),
+    "account_id": (ValueType.TEXT, "the identity of the account that made it", Privacy.KEY),
+    "account": (ValueType.TEXT, "the name of that account, as it is mentioned", Privacy.KEY),
+    "account_title": (ValueType.TEXT, "the name that the account shows", Privacy.HIDDEN),
+    "text": (ValueType.TEXT, "all of its text, line ends kept", Privacy.TEXT),
+    "lang": (ValueType.TEXT, "its language, as a BCP 47 tag; the first, where it claims several", Privacy.OPEN),
+    "link": (ValueType.TEXT, "where a browser shows it", Privacy.HIDDEN),
+    "reply_to": (ValueType.TEXT, "the id of the post that it answers", Privacy.KEY),
+    "repost_of": (ValueType.TEXT, "the id of the post that it repeats", Privacy.KEY),
+    "quote_of": (ValueType.TEXT, "the id of the post that it quotes", Privacy.KEY),
+    "thread": (ValueType.TEXT, "the id of the post that began the conversation", Privacy.KEY),
+    "tags": (ValueType.JSON, "its hashtags, without #: a list of texts", Privacy.OPEN),
+    "mentions": (ValueType.JSON, "the accounts that it mentions: a list of texts", Privacy.KEYS),
+    "links": (ValueType.JSON, "the addresses that it links to: a list of texts", Privacy.LINKS),
+    "media": (ValueType.JSON, "its pictures and videos: a list of objects with type, url, alt and key", Privacy.HIDDEN),
 }
 """The columns that all sources share, in their order; a source leaves empty what it does not have."""
 
@@ -161,7 +161,7 @@ def neutral(values: Mapping[str, Callable[[Any], Value]]) -> tuple[Column, ...]:
     )
 
 
-def own(name: str, kind: Kind, what: str, path: str, privacy: Privacy = Privacy.OPEN) -> Column:
+def own(name: str, kind: ValueType, what: str, path: str, privacy: Privacy = Privacy.OPEN) -> Column:
     """A column whose value is an attribute of what was read, by its dotted path."""
     return Column(name, kind, what, operator.attrgetter(path), privacy)
 

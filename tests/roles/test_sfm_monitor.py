@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sfm_stream.report.look import Host
+from sfm_stream.report.look import HostInputs
 from sfm_stream.settings.config import read_alerts
 from sfm_stream.settings.host import alert_path
 
@@ -87,7 +87,7 @@ def test_commands_are_told_what_the_inventory_says_of_the_host(tmp_path: Path) -
     done = run(tmp_path, "-vvv", **variables)
     assert done.returncode == 0, done.stdout
     assert "token-of-mine" not in done.stdout.replace(json.dumps(variables["sfm_alert_urls"]), "")
-    host = Host(tmp_path / "etc")
+    host = HostInputs(tmp_path / "etc")
     assert host.faults == []
     assert (host.settings.limits.gap, host.settings.organize_every, host.settings.audit_every) == (600, 1800, None)
     assert host.settings.alerts == "apprise"
@@ -102,12 +102,12 @@ def test_commands_are_told_what_the_inventory_says_of_the_host(tmp_path: Path) -
 def test_work_that_is_under_way_is_marked_and_unmarked(tmp_path: Path) -> None:
     """Neither counts as a change, and a dry run does neither."""
     assert "changed=0" in run(tmp_path, "--check", tasks="planned").stdout
-    assert Host(tmp_path / "etc").planned is None
+    assert HostInputs(tmp_path / "etc").planned is None
     assert "changed=0" in run(tmp_path, tasks="planned").stdout
-    host = Host(tmp_path / "etc")
+    host = HostInputs(tmp_path / "etc")
     assert (host.planned is not None, host.faults) == (True, [])
     assert "changed=0" in run(tmp_path, tasks="done").stdout
-    assert Host(tmp_path / "etc").planned is None
+    assert HostInputs(tmp_path / "etc").planned is None
 
 
 def test_metrics_that_nobody_renews_are_taken_away(tmp_path: Path) -> None:

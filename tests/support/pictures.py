@@ -17,7 +17,7 @@ from sfm_stream.record.gaps import Coverage, Gap
 from sfm_stream.record.rates import Rates
 from sfm_stream.record.status import Status
 from sfm_stream.report import lines
-from sfm_stream.report.facts import Alerting, Disk, Facts, HostFacts, Job, Outcome, Process, StreamFacts, Supervisor
+from sfm_stream.report.facts import Alerting, Disk, Facts, HostFacts, Job, JobOutcome, Process, StreamFacts, Supervisor
 from sfm_stream.report.judge import judge
 from sfm_stream.settings.host import Limits
 from sfm_stream.sources import registry
@@ -105,9 +105,9 @@ def status() -> str:
             supervisor=Supervisor("answers", processes={each.program: Process("RUNNING") for each in streams}),
             disks=(Disk("/var/lib/sfm/data", "data", free=212 * 10**9, size=500 * 10**9, floor=10**9, device=1),),
             jobs=(
-                Job(name="organize", outcome=Outcome(time=_ago(2880)), every=3600),
-                Job(name="audit", outcome=Outcome(time=_ago(2_020_000)), every=31 * 86400),
-                Job(name="report", outcome=Outcome(time=_ago(41_040)), every=86400),
+                Job(name="organize", outcome=JobOutcome(time=_ago(2880)), every=3600),
+                Job(name="audit", outcome=JobOutcome(time=_ago(2_020_000)), every=31 * 86400),
+                Job(name="report", outcome=JobOutcome(time=_ago(41_040)), every=86400),
             ),
             alerting=Alerting(ways="mail", evaluated=_ago(20)),
             version="0.1.0",  # whatever the release, the picture stays

@@ -15,7 +15,17 @@ import pytest
 import yaml
 
 from sfm_stream.report.metrics import text
-from sfm_stream.report.view import PASSING, DiskView, HostView, JobView, Kind, Severity, StreamView, Trouble, View
+from sfm_stream.report.view import (
+    PASSING,
+    DiskView,
+    HostView,
+    JobView,
+    Overview,
+    Severity,
+    StreamView,
+    Trouble,
+    TroubleKind,
+)
 
 TOP = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -24,7 +34,7 @@ NAME = re.compile(r"\bsfm_\w+")
 
 def exported() -> set[str]:
     """The names of all samples of a host that has one of everything."""
-    trouble = Trouble(kind=Kind.GAP, severity=Severity.CRITICAL, text="no connection")
+    trouble = Trouble(kind=TroubleKind.GAP, severity=Severity.CRITICAL, text="no connection")
     stream = StreamView(
         program="twitterfilter-storms",
         active=True,
@@ -51,7 +61,7 @@ def exported() -> set[str]:
         well=True,
         severity=Severity.OK,
     )
-    lines = text(View(time=NOW, host=host, streams=(stream,))).decode().splitlines()
+    lines = text(Overview(time=NOW, host=host, streams=(stream,))).decode().splitlines()
     return {re.split(r"[{ ]", line)[0] for line in lines if not line.startswith("#")}
 
 
@@ -113,7 +123,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
 def test_every_trouble_has_an_alert_of_its_own() -> None:
     """But for those that end by themselves as a rule, for which nobody is called."""
     kinds = [kind for rule in rules() for kind in re.findall(r'kind="([\w-]+)"', rule["expr"])]
-    assert sorted(kinds) == sorted(kind.value for kind in Kind if kind not in PASSING)
+    assert sorted(kinds) == sorted(kind.value for kind in TroubleKind if kind not in PASSING)
 
 
 def test_every_alert_is_tested() -> None:

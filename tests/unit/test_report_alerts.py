@@ -8,15 +8,15 @@ import pytest
 
 from sfm_stream.report.alerts import Event, What, body, digest_due, evaluate, is_quiet, subject, untold
 from sfm_stream.report.memory import Memory
-from sfm_stream.report.view import HostView, Kind, Severity, StreamView, Trouble, View
+from sfm_stream.report.view import HostView, Overview, Severity, StreamView, Trouble, TroubleKind
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-GAP = Trouble(kind=Kind.GAP, severity=Severity.CRITICAL, text="no connection for 6 min")
-UNSEEN = Trouble(kind=Kind.UNREADABLE, severity=Severity.UNKNOWN, text="is damaged")
+GAP = Trouble(kind=TroubleKind.GAP, severity=Severity.CRITICAL, text="no connection for 6 min")
+UNSEEN = Trouble(kind=TroubleKind.UNREADABLE, severity=Severity.UNKNOWN, text="is damaged")
 
 
-def view(*troubles: Trouble, now: datetime = NOON, host: tuple[Trouble, ...] = ()) -> View:
+def view(*troubles: Trouble, now: datetime = NOON, host: tuple[Trouble, ...] = ()) -> Overview:
     stream = StreamView(
         program="twitterfilter-storms",
         state="s",
@@ -25,10 +25,10 @@ def view(*troubles: Trouble, now: datetime = NOON, host: tuple[Trouble, ...] = (
         troubles=troubles,
     )
     whole = HostView(supervisor="answers", version="1", well=not host, severity=Severity.OK, troubles=host)
-    return View(time=now, host=whole, streams=(stream,))
+    return Overview(time=now, host=whole, streams=(stream,))
 
 
-def told(*views: View, memory: Memory | None = None, quiet: bool = False) -> tuple[Memory, list[list[str]]]:
+def told(*views: Overview, memory: Memory | None = None, quiet: bool = False) -> tuple[Memory, list[list[str]]]:
     memory, said = memory or Memory(), []
     for each in views:
         memory, events = evaluate(memory, each, quiet=quiet)
@@ -71,7 +71,7 @@ def test_a_trouble_that_comes_and_goes_by_the_minute_is_told_once() -> None:
 
 def test_a_trouble_that_lasts_is_told_again_each_day() -> None:
     """And at once where it becomes worse."""
-    warning = Trouble(kind=Kind.GAP, severity=Severity.WARNING, text="w")
+    warning = Trouble(kind=TroubleKind.GAP, severity=Severity.WARNING, text="w")
     memory, _ = told(view(warning), view(warning, now=NOON + MINUTE))
     _, said = told(
         view(GAP, now=NOON + MINUTE * 2),
@@ -88,9 +88,9 @@ def test_what_could_not_be_looked_at_is_not_over() -> None:
     memory, _ = told(view(GAP), view(GAP, now=NOON + MINUTE))
     _, said = told(*(view(UNSEEN, now=NOON + MINUTE * n) for n in range(2, 6)), memory=memory)
     assert said == [[], ["BEGUN"], [], []], "the record that cannot be read is a trouble of its own"
-    program = Trouble(kind=Kind.PROGRAM, severity=Severity.CRITICAL, text="p")
+    program = Trouble(kind=TroubleKind.PROGRAM, severity=Severity.CRITICAL, text="p")
     memory, _ = told(view(program), view(program, now=NOON + MINUTE))
-    supervisor = Trouble(kind=Kind.SUPERVISOR, severity=Severity.UNKNOWN, text="u")
+    supervisor = Trouble(kind=TroubleKind.SUPERVISOR, severity=Severity.UNKNOWN, text="u")
     memory, said = told(*(view(now=NOON + MINUTE * n, host=(supervisor,)) for n in range(2, 6)), memory=memory)
     assert "OVER" not in flat(said)
     _, said = told(*(view(now=NOON + MINUTE * n) for n in range(6, 9)), memory=memory)
@@ -107,8 +107,8 @@ def test_nobody_is_called_while_work_is_under_way_or_the_machine_comes_up() -> N
     assert not is_quiet(view(), uptime=300)
 
 
-@pytest.mark.parametrize("kind", [Kind.RECONNECTING, Kind.ALERTING])
-def test_what_passes_and_what_nobody_would_hear_is_not_told(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [TroubleKind.RECONNECTING, TroubleKind.ALERTING])
+def test_what_passes_and_what_nobody_would_hear_is_not_told(kind: TroubleKind) -> None:
     """A short reconnect; and a fault of the alerting itself, which status shows."""
     trouble = Trouble(kind=kind, severity=Severity.WARNING, text="t")
     _, said = told(*(view(trouble, now=NOON + MINUTE * n) for n in range(5)))

@@ -17,13 +17,13 @@ from sfm_stream.report.facts import (
     Facts,
     HostFacts,
     Job,
-    Outcome,
+    JobOutcome,
     Process,
     StreamFacts,
     Supervisor,
 )
 from sfm_stream.report.judge import judge
-from sfm_stream.report.view import HostView, Kind, Severity, StreamView
+from sfm_stream.report.view import HostView, Severity, StreamView, TroubleKind
 from sfm_stream.settings.host import Limits
 from sfm_stream.sources.registry import source
 from sfm_stream.sources.x.rules.compiler import compile_rules
@@ -350,7 +350,7 @@ def test_days_until_a_disk_is_full_follow_from_the_files_of_a_day(
     assert [disk.days for disk in view.host.disks] == [None, days], "what is moved away fills nothing"
 
 
-OUTCOME = Outcome(time=NOON - timedelta(hours=1))
+OUTCOME = JobOutcome(time=NOON - timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
@@ -366,20 +366,20 @@ OUTCOME = Outcome(time=NOON - timedelta(hours=1))
             [("audit", "warning")],
         ),
         (
-            Job(name="organize", outcome=Outcome(time=NOON - timedelta(hours=3)), every=3600),
+            Job(name="organize", outcome=JobOutcome(time=NOON - timedelta(hours=3)), every=3600),
             "overdue",
             [("organize", "warning")],
         ),
-        (Job(name="audit", outcome=Outcome(time=NOON, exit_code=3)), "look at it", [("audit", "warning")]),
+        (Job(name="audit", outcome=JobOutcome(time=NOON, exit_code=3)), "look at it", [("audit", "warning")]),
         (
-            Job(name="organize", outcome=Outcome(time=NOON, exit_code=73, error="the disk is full")),
+            Job(name="organize", outcome=JobOutcome(time=NOON, exit_code=73, error="the disk is full")),
             "failed",
             [("organize", "critical")],
         ),
         (Job(name="organize", fault="is damaged"), "unreadable", [("organize", "unknown")]),
-        (Job(name="report", outcome=Outcome(time=NOON, exit_code=3)), "look at it", [("report", "warning")]),
+        (Job(name="report", outcome=JobOutcome(time=NOON, exit_code=3)), "look at it", [("report", "warning")]),
         (
-            Job(name="report", outcome=Outcome(time=NOON - timedelta(hours=26)), every=86400),
+            Job(name="report", outcome=JobOutcome(time=NOON - timedelta(hours=26)), every=86400),
             "overdue",
             [("report", "warning")],
         ),
@@ -424,4 +424,4 @@ def test_a_program_that_no_settings_declare_is_a_row_of_its_own() -> None:
 def test_the_worst_trouble_comes_first() -> None:
     """Wherever it was found."""
     found = judged(None, alive=False, live_fault="is damaged", supervisor=Supervisor("answers"))
-    assert [each.kind for each in found.troubles] == [Kind.PROGRAM, Kind.PROGRAM, Kind.UNREADABLE]
+    assert [each.kind for each in found.troubles] == [TroubleKind.PROGRAM, TroubleKind.PROGRAM, TroubleKind.UNREADABLE]

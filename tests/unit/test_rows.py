@@ -10,15 +10,15 @@ import pytest
 from sfm_stream.sources import registry
 from sfm_stream.sources.lenient import loads
 from sfm_stream.sources.lines import LineKind
-from sfm_stream.sources.rows import NEUTRAL, Kind, Rows, Value, utc_text
+from sfm_stream.sources.rows import NEUTRAL, Rows, Value, ValueType, utc_text
 
-TYPES: dict[Kind, type | tuple[type, ...]] = {
-    Kind.TEXT: str,
-    Kind.TIME: str,
-    Kind.INTEGER: int,
-    Kind.NUMBER: float,
-    Kind.BOOLEAN: bool,
-    Kind.JSON: str,
+TYPES: dict[ValueType, type | tuple[type, ...]] = {
+    ValueType.TEXT: str,
+    ValueType.TIME: str,
+    ValueType.INTEGER: int,
+    ValueType.NUMBER: float,
+    ValueType.BOOLEAN: bool,
+    ValueType.JSON: str,
 }
 X_POST: dict[str, Any] = {
     "data": {
@@ -130,7 +130,7 @@ def test_every_value_is_of_its_columns_kind(source: str) -> None:
     for column in rows.columns:
         value = found[column.name]
         assert value is None or isinstance(value, TYPES[column.kind]), column.name
-        if column.kind is Kind.JSON and isinstance(value, str):
+        if column.kind is ValueType.JSON and isinstance(value, str):
             json.loads(value)
     assert found["source"] == source
     assert found["id"]

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 
 from sfm_stream.export.columns import Field
 from sfm_stream.export.formats import Writer
-from sfm_stream.sources.rows import Kind, Value
+from sfm_stream.sources.rows import Value, ValueType
 
 _TYPES = {
-    Kind.TEXT: pa.string(),
-    Kind.JSON: pa.string(),
-    Kind.TIME: pa.timestamp("us", "UTC"),
-    Kind.INTEGER: pa.int64(),
-    Kind.NUMBER: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
+    ValueType.TEXT: pa.string(),
+    ValueType.JSON: pa.string(),
+    ValueType.TIME: pa.timestamp("us", "UTC"),
+    ValueType.INTEGER: pa.int64(),
+    ValueType.NUMBER: pa.float64(),
+    ValueType.BOOLEAN: pa.bool_(),
 }
 ROWS = 50_000
 """Rows of a row group, at most."""
@@ -41,7 +41,7 @@ class Parquet:
     def __init__(self, path: Path, fields: Sequence[Field], metadata: Mapping[str, str] | None = None) -> None:
         self.notes: list[str] = []
         pa.set_memory_pool(pa.system_memory_pool())  # what is free goes back to the system
-        self._path, self._times = path, [field.kind is Kind.TIME for field in fields]
+        self._path, self._times = path, [field.kind is ValueType.TIME for field in fields]
         described = [pa.field(field.name, _TYPES[field.kind], metadata={"description": field.what}) for field in fields]
         self._schema = pa.schema(described, metadata=dict(metadata or {}))
         self._writer: Any = pq.ParquetWriter(str(path), self._schema, compression="zstd")

@@ -13,7 +13,7 @@ import msgspec
 from sfm_stream.export.columns import RUNS, Field
 from sfm_stream.export.formats import Writer
 from sfm_stream.export.keys import Keys
-from sfm_stream.sources.rows import Kind, Privacy, Value
+from sfm_stream.sources.rows import Privacy, Value, ValueType
 
 _WRITTEN = (Privacy.TEXT, Privacy.HIDDEN)
 """What columns of people's own words become under pseudonyms."""
@@ -43,7 +43,7 @@ class _Csv(_File):
         self._words = [
             index
             for index, each in enumerate(fields)
-            if not excel and each.kind is Kind.TEXT and each.privacy in _WRITTEN
+            if not excel and each.kind is ValueType.TEXT and each.privacy in _WRITTEN
         ]
         self._formulas = 0
 
@@ -69,7 +69,7 @@ class _JsonLines(_File):
     def __init__(self, path: Path, fields: Sequence[Field]) -> None:
         super().__init__(path)
         self._names = [each.name for each in fields]
-        self._nested = [each.name for each in fields if each.kind is Kind.JSON]
+        self._nested = [each.name for each in fields if each.kind is ValueType.JSON]
         self._encode = msgspec.json.Encoder().encode
 
     def write(self, rows: Sequence[Sequence[Value]]) -> None:
@@ -90,7 +90,7 @@ class _List(_File):
     def __init__(self, path: Path, fields: Sequence[Field]) -> None:
         super().__init__(path)
         self._seen = Keys()
-        self._nested = fields[0].kind is Kind.JSON
+        self._nested = fields[0].kind is ValueType.JSON
 
     def write(self, rows: Sequence[Sequence[Value]]) -> None:
         """See `sfm_stream.export.formats.Writer`."""

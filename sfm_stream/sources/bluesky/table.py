@@ -10,10 +10,21 @@ from typing import Any
 from sfm_stream.sources.bluesky.events import POSTS, Event, classified
 from sfm_stream.sources.bluesky.events import read as read_event
 from sfm_stream.sources.bluesky.posts import DEPTH, FACET, embeds_of, features_of, list_in, record_of, text_in
-from sfm_stream.sources.rows import Column, Kind, Privacy, Rows, Standing, json_text, listed, neutral, own, utc_text
+from sfm_stream.sources.rows import (
+    Column,
+    Privacy,
+    Rows,
+    Standing,
+    ValueType,
+    json_text,
+    listed,
+    neutral,
+    own,
+    utc_text,
+)
 
 
-class Record:
+class EventRecord:
     """An event with its record, whose parts are found when they are asked for."""
 
     def __init__(self, event: Event) -> None:
@@ -57,13 +68,13 @@ class Record:
         return text_in(found, "uri") if isinstance(found, dict) else ""
 
 
-def read(line: bytes) -> Record | None:
+def read(line: bytes) -> EventRecord | None:
     """The event of a line, as the table shows it; None where it is none."""
     event = read_event(line)
-    return None if event is None else Record(event)
+    return None if event is None else EventRecord(event)
 
 
-def _kind(each: Record) -> str:
+def _kind(each: EventRecord) -> str:
     event = each.event
     if event.kind != "commit":
         return event.kind
@@ -74,19 +85,19 @@ def _kind(each: Record) -> str:
     return "reply" if "reply" in each.record else "quote" if each.quoted else "post"
 
 
-def _link(each: Record) -> str | None:
+def _link(each: EventRecord) -> str | None:
     event = each.event
     if event.collection == POSTS:
         return f"https://bsky.app/profile/{event.did}/post/{event.rkey}"
     return f"https://bsky.app/profile/{event.did}" if event.did else None
 
 
-def _links(each: Record) -> str | None:
+def _links(each: EventRecord) -> str | None:
     external = [found for embed in each.embeds if isinstance(found := embed.get("external"), dict)]
     return listed([*each.features("link", "uri"), *(text_in(found, "uri") for found in external)])
 
 
-def _media(each: Record) -> str | None:
+def _media(each: EventRecord) -> str | None:
     found = []
     for embed in each.embeds:
         images = [("image", item, item.get("image")) for item in list_in(embed, "images") if isinstance(item, dict)]
@@ -125,38 +136,38 @@ _NEUTRAL = neutral(
 _OWN = (
     Column(
         "sent",
-        Kind.TIME,
+        ValueType.TIME,
         "when the host sent it; `time` is what its author's software says",
         lambda each: utc_text(each.event.time),
     ),
-    own("operation", Kind.TEXT, "create, update or delete", "event.operation"),
-    own("collection", Kind.TEXT, "the kind of record", "event.collection"),
+    own("operation", ValueType.TEXT, "create, update or delete", "event.operation"),
+    own("collection", ValueType.TEXT, "the kind of record", "event.collection"),
     Column(
         "subject",
-        Kind.TEXT,
+        ValueType.TEXT,
         "what a like, repost, follow or block is about",
         lambda each: each.subject or None,
         Privacy.KEY,
     ),
     Column(
         "langs",
-        Kind.JSON,
+        ValueType.JSON,
         "all languages that it claims",
         lambda each: listed([lang for lang in list_in(each.record, "langs") if isinstance(lang, str)]),
     ),
-    Column("labels", Kind.JSON, "what its author warns of", lambda each: json_text(each.record.get("labels"))),
+    Column("labels", ValueType.JSON, "what its author warns of", lambda each: json_text(each.record.get("labels"))),
     Column(
         "embed",
-        Kind.JSON,
+        ValueType.JSON,
         "what is attached, as it came",
         lambda each: json_text(each.record.get("embed")),
         Privacy.HIDDEN,
     ),
-    own("cid", Kind.TEXT, "the hash of its content", "event.cid", Privacy.KEY),
-    own("rev", Kind.TEXT, "the revision of its author's repository", "event.rev", Privacy.KEY),
+    own("cid", ValueType.TEXT, "the hash of its content", "event.cid", Privacy.KEY),
+    own("rev", ValueType.TEXT, "the revision of its author's repository", "event.rev", Privacy.KEY),
     Column(
         "account_status",
-        Kind.TEXT,
+        ValueType.TEXT,
         "of an account event: active, or why it is not",
         lambda each: (
             (each.event.status or ("active" if each.event.active else "inactive"))
@@ -167,7 +178,7 @@ _OWN = (
 )
 
 
-def _standing(each: Record) -> Standing:
+def _standing(each: EventRecord) -> Standing:
     event = each.event
     kind, account = classified(event).kind, f"at://{event.did}"
     if event.kind == "account":

@@ -9,7 +9,7 @@ import msgspec
 
 from sfm_stream.sources.lenient import fit, loads
 from sfm_stream.sources.lines import LineKind
-from sfm_stream.sources.rows import Column, Kind, Privacy, Rows, Standing, neutral, own, utc_text
+from sfm_stream.sources.rows import Column, Privacy, Rows, Standing, ValueType, neutral, own, utc_text
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):
@@ -142,42 +142,48 @@ _NEUTRAL = neutral(
 )
 
 _OWN = (
-    own("wiki", Kind.TEXT, "the wiki's database name", "project"),
-    own("title", Kind.TEXT, "the page", "name"),
+    own("wiki", ValueType.TEXT, "the wiki's database name", "project"),
+    own("title", ValueType.TEXT, "the page", "name"),
     Column(
         "namespace",
-        Kind.INTEGER,
+        ValueType.INTEGER,
         "the page's namespace; 0 is that of articles",
         lambda event: _first(event.namespace, event.page.namespace_id, event.page_namespace),
     ),
-    Column("page_id", Kind.TEXT, "the page's number", lambda event: _text(_first(event.page.page_id, event.page_id))),
+    Column(
+        "page_id", ValueType.TEXT, "the page's number", lambda event: _text(_first(event.page.page_id, event.page_id))
+    ),
     Column(
         "bot",
-        Kind.BOOLEAN,
+        ValueType.BOOLEAN,
         "whether a bot did it",
         lambda event: _first(event.bot, event.performer.is_bot, event.performer.user_is_bot),
     ),
-    own("minor", Kind.BOOLEAN, "whether its author calls it minor", "minor"),
+    own("minor", ValueType.BOOLEAN, "whether its author calls it minor", "minor"),
     Column(
-        "revision", Kind.TEXT, "the page's revision that it made", lambda event: _text(event.revision_id), Privacy.KEY
+        "revision",
+        ValueType.TEXT,
+        "the page's revision that it made",
+        lambda event: _text(event.revision_id),
+        Privacy.KEY,
     ),
     Column(
         "revision_before",
-        Kind.TEXT,
+        ValueType.TEXT,
         "the one before",
         lambda event: _text(_first(event.revision.old, event.revision.rev_parent_id)),
         Privacy.KEY,
     ),
     Column(
         "length",
-        Kind.INTEGER,
+        ValueType.INTEGER,
         "the page's bytes with it",
         lambda event: _first(event.length.new, event.revision.rev_size),
     ),
-    own("length_before", Kind.INTEGER, "the page's bytes before", "length.old"),
-    own("log_type", Kind.TEXT, "of a log entry: which log", "log_type"),
-    own("log_action", Kind.TEXT, "of a log entry: what was done", "log_action"),
-    own("stream", Kind.TEXT, "the stream that brought it", "meta.stream"),
+    own("length_before", ValueType.INTEGER, "the page's bytes before", "length.old"),
+    own("log_type", ValueType.TEXT, "of a log entry: which log", "log_type"),
+    own("log_action", ValueType.TEXT, "of a log entry: what was done", "log_action"),
+    own("stream", ValueType.TEXT, "the stream that brought it", "meta.stream"),
 )
 _PAGE_DELETED, _PAGE_RESTORED = ("delete", "delete"), ("delete", "restore")
 
