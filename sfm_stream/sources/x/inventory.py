@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,7 +11,18 @@ from sfm_stream.settings.declared import DeclaredCredential, DeclaredFilter, Dec
 from sfm_stream.settings.faults import Fault, Secret
 from sfm_stream.settings.model import Positive
 from sfm_stream.sources.x.checks import stream_warnings
-from sfm_stream.sources.x.settings import API_URL, SAMPLE, Degrees, Fields, Rule, XCredential, XStream
+from sfm_stream.sources.x.settings import (
+    API_URL,
+    RULE_COUNT,
+    RULE_LENGTH,
+    SAMPLE,
+    BackfillMinutes,
+    Degrees,
+    Fields,
+    Rule,
+    XCredential,
+    XStream,
+)
 
 MAIN_RULE = "main"
 """The name of the rule that a filter's own track, follow, locations or query make."""
@@ -44,7 +55,7 @@ class DeclaredXCredential(DeclaredCredential, frozen=True, kw_only=True):
     bearer_token: Secret | None = None
     consumer_key: Secret | None = None
     consumer_secret: Secret | None = None
-    backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+    backfill_minutes: BackfillMinutes = 0
 
     @property
     def secret(self) -> XCredential:
@@ -66,8 +77,8 @@ class Variables(msgspec.Struct, frozen=True, kw_only=True):
 
     api_url: str = API_URL
     fields: Fields = Fields()
-    rule_length: Positive = 1024
-    rule_count: Positive = 1000
+    rule_length: Positive = RULE_LENGTH
+    rule_count: Positive = RULE_COUNT
     streamsample: Sample | None = None
 
 

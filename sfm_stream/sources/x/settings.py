@@ -13,6 +13,9 @@ from sfm_stream.settings.model import Credential, Positive, StreamSettings
 SAMPLE = "streamsample"
 API_URL = "https://api.x.com"
 
+RULE_LENGTH, RULE_COUNT = 1024, 1000
+"""What X takes of an app that it grants nothing more: characters of a rule, and rules."""
+BackfillMinutes = Annotated[int, msgspec.Meta(ge=0, le=5)]
 Degrees = tuple[float, float, float, float]
 """A box: west, south, east, north."""
 StreamKind = Literal["filterstream", "streamsample"]
@@ -75,9 +78,9 @@ class XStream(StreamSettings, frozen=True, kw_only=True, omit_defaults=True):
     rules: tuple[Rule, ...] = ()
     fields: Fields = Fields()
     api_url: str = API_URL
-    backfill_minutes: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
-    rule_length: Positive = 1024
-    rule_count: Positive = 1000
+    backfill_minutes: BackfillMinutes = 0
+    rule_length: Positive = RULE_LENGTH
+    rule_count: Positive = RULE_COUNT
 
     @property
     def program(self) -> str:
