@@ -351,3 +351,23 @@ def test_x_judges_the_rules_on_request_before_a_host_is_touched(tmp_path: Path) 
         assert x.ask("/2/tweets/search/stream/rules", token=TOKEN).get("data", []) == []
     found = faults(examine(tmp_path, variables, "-e", "sfm_check_rules=true", first=first))[0]
     assert found.startswith("filter 'long' on first: X did not judge the rules: network error")
+
+
+def test_what_filters_will_bring_and_cost_is_asked_before_anything_is_paid(tmp_path: Path) -> None:
+    """One filter after the other, also where a source counts nothing; a deployment asks nobody unless told to."""
+    variables = copy.deepcopy(GOOD)
+    variables["sfm_filters"].append({"name": "votes", "source": "bluesky", "track": ["vote"]})
+    inventory = {"all": {"hosts": {"first": HOSTS["first"]}, "vars": variables}}
+    with Simulator(tmp_path, "--rate", "10") as x:
+        variables["sfm_api_url"] = x.url
+        run_playbook(PREFLIGHT, inventory, tmp_path).ok()
+        assert x.ledger("answer") == []
+        estimated = run_playbook(ROOT / "playbooks" / "estimate.yml", inventory, tmp_path, "-e", "sfm_estimate_days=14")
+        estimated.ok()
+        assert [each["path"] for each in x.ledger("answer")] == ["/2/tweets/counts/recent"]
+    assert "Filter 'storms' on first:" in estimated.output
+    assert "posts in 14 days, at $0.005 each: $" in estimated.output
+    assert "Filter 'votes' on first:\nBluesky counts no posts, and charges for none" in estimated.output
+    unreachable = run_playbook(ROOT / "playbooks" / "estimate.yml", inventory, tmp_path)
+    unreachable.ok()
+    assert "X could not be asked: network error" in unreachable.output

@@ -40,6 +40,10 @@ options:
     description: The hosts that the playbooks work on; all of the inventory if left out.
     type: list
     elements: str
+  estimate_days:
+    description: For how many days the services are asked what the filters will bring and cost; 0 asks for nothing.
+    type: float
+    default: 0
 author: The sfm-stream authors
 """
 
@@ -120,6 +124,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
         declared = {name: [each.stream.active for each in streams] for name, streams in plan.hosts.items()}
         display.display(f"The inventory declares: {summary(declared)}.")
+        if days := float(self._task.args.get("estimate_days") or 0):
+            for estimate in _estimates(plan, days):
+                display.display(f"\n{estimate}")
         return result
 
     def _misplaced(self, hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -137,6 +144,21 @@ def _refused(plan: ResolvedInventory, hosts: Mapping[str, Mapping[str, Any]]) ->
             if each.stream.active:
                 for refusal in source(each.stream.source).inventory().service_refusals(each.stream, each.secret):
                     yield f"filter {each.stream.name!r} on {name}: {refusal}"
+
+
+def _estimates(plan: ResolvedInventory, days: float) -> Iterator[str]:
+    """What the services say that the active streams will bring and cost; one that says nothing keeps none from it."""
+    from sfm_stream.errors import SfmError
+    from sfm_stream.sources.registry import source
+
+    for name, streams in plan.hosts.items():
+        for each in streams:
+            if each.stream.active:
+                try:
+                    said = source(each.stream.source).estimate(each.stream, each.secret, days)
+                except SfmError as error:
+                    said = str(error)
+                yield f"Filter {each.stream.name!r} on {name}:\n{said}"
 
 
 def _refuse_other_versions(checkout: Path) -> None:
