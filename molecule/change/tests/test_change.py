@@ -15,17 +15,26 @@ def deploy(deployment: Deployment, one: Host) -> Deploy:
     return Deploy(deployment, one)
 
 
+STREAMS = ("--tags", "streams")
+"""Enough where filters alone have changed, and a third of the time."""
+
+
 class Deploy:
     """Deploys the inventory as it is now, and compares the host before with the host after."""
 
     def __init__(self, deployment: Deployment, host: Host) -> None:
         self.deployment, self.host = deployment, host
 
-    def __call__(self, *, restarted: Collection[str] = ()) -> Run:
-        """Only `restarted` have a new process; programs that are declared no more are gone, new ones run."""
+    def __call__(self, *options: str, restarted: Collection[str] = ()) -> Run:
+        """Only `restarted` have a new process; programs that are declared no more are gone, new ones run.
+
+        Args:
+            options: Of ansible-playbook.
+            restarted: Programs.
+        """
         declared = expected_programs(self.deployment.variables(self.host.name))
         before, files = self.host.pids(), self.host.checksums()
-        run = self.deployment.deploy()
+        run = self.deployment.deploy(*options)
         programs = self.host.programs()
         assert {name: each.state for name, each in programs.items()} == dict.fromkeys(declared, "RUNNING")
         after = {name: each.pid for name, each in programs.items()}
@@ -50,7 +59,7 @@ def test_a_changed_query_keeps_process_and_connection(deployment: Deployment, on
     connection = one.connections(token)
     assert len(connection) == 1
     deployment.filter("elections")["track"].append("turnout")
-    deploy()
+    deploy(*STREAMS)
     wait(lambda: "turnout" in str(one.rules(token)), "the new rule is not at X", 30, lambda: one.rules(token))
     assert one.connections(token) == connection
     assert all(tag.startswith("sfm:elections:") for tag in one.rules(token))
@@ -59,7 +68,7 @@ def test_a_changed_query_keeps_process_and_connection(deployment: Deployment, on
 def test_a_changed_interval_restarts_that_program_alone(deployment: Deployment, deploy: Deploy) -> None:
     """Settings besides the rules need a new process: of this filter."""
     deployment.filter("elections")["save_interval"] = 7
-    deploy(restarted=["twitterfilter-elections"])
+    deploy(*STREAMS, restarted=["twitterfilter-elections"])
 
 
 def test_a_rotated_secret_restarts_its_own_program_alone(deployment: Deployment, one: Host, deploy: Deploy) -> None:
@@ -75,7 +84,7 @@ def test_a_rotated_secret_restarts_its_own_program_alone(deployment: Deployment,
 def test_a_deactivated_filter_stops_and_keeps_its_data(deployment: Deployment, one: Host, deploy: Deploy) -> None:
     """`active: false`: program file and process go, capture files stay, the last segment is finished."""
     deployment.filter("storms")["active"] = False
-    deploy()
+    deploy(*STREAMS)
     kept = [path for path in one.captured() if "/twitterfilter-storms-" in path]
     assert kept
     assert not [path for path in kept if path.endswith(".part")]
@@ -85,7 +94,7 @@ def test_a_deactivated_filter_stops_and_keeps_its_data(deployment: Deployment, o
 def test_a_reactivated_filter_starts_again(deployment: Deployment, one: Host, deploy: Deploy) -> None:
     """`active: true` again; the journal goes on where it ended."""
     deployment.filter("storms")["active"] = True
-    deploy()
+    deploy(*STREAMS)
     one.growing(["twitterfilter-storms"])
     assert [entry["event"] for entry in one.journal("twitterfilter-storms")].count("start") >= 2
 
@@ -96,7 +105,7 @@ def test_a_renamed_filter_is_a_new_program_and_the_old_data_stay(
     """The new name's program replaces the old; capture files of the old name stay where they are."""
     old = [path for path in one.captured() if "/twitterfilter-added-" in path]
     deployment.filter("added")["name"] = "renamed"
-    deploy()
+    deploy(*STREAMS)
     assert {"twitterfilter-renamed"} <= set(one.pids())
     now = one.captured()
     assert {path.removesuffix(".part") for path in old} <= set(now)
@@ -107,7 +116,7 @@ def test_a_deleted_filter_leaves_data_and_nothing_else(deployment: Deployment, o
     """Program file, settings and its own credential go; capture files and journal stay."""
     entries = deployment.hosts[one.name]["sfm_filters"]
     entries[:] = [each for each in entries if each["name"] != "renamed"]
-    deploy()
+    deploy(*STREAMS)
     leftovers = one.run("find /etc/sfm -name '*renamed*' -o -name '*added*'")
     assert leftovers == ""
     assert [path for path in one.captured() if "/twitterfilter-renamed-" in path]

@@ -10,6 +10,8 @@ from deployment import Deployment
 from hosts import Host, expected_programs, wait
 
 FILES = "/etc/sfm/supervisor.d"
+STREAMS = ("--tags", "streams")
+"""Enough where programs alone are concerned, and a third of the time."""
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -79,7 +81,7 @@ def test_a_hand_edit_that_supervisor_has_not_read_restarts_nothing(deployment: D
     """The file is put right before anybody reads it: no process feels it."""
     before = one.pids()
     one.run(f"sed -i 's/^startretries.*/startretries=7/' {FILES}/twitterfilter-elections.conf")
-    assert deployment.deploy().changed > 0
+    assert deployment.deploy(*STREAMS).changed > 0
     healed(deployment, one, before)
 
 
@@ -90,7 +92,7 @@ def test_other_files_in_our_directory_are_left_alone(deployment: Deployment, one
     )
     wait(lambda: "other-tool" in one.pids(), "the other tool does not run")
     pid = one.pids()["other-tool"]
-    deployment.deploy()
+    deployment.deploy(*STREAMS)
     assert one.pids().get("other-tool") == pid
     one.run(f"rm {FILES}/other-tool.conf && supervisorctl update")
 
@@ -116,7 +118,7 @@ def test_a_program_stopped_by_hand_stays_so_and_is_named(deployment: Deployment,
 def test_a_stopped_program_is_started_where_the_inventory_asks_for_it(deployment: Deployment, one: Host) -> None:
     """`sfm_start_stopped: true`: the next run starts it, and that one alone."""
     before = one.pids()
-    run = deployment.deploy("-e", "sfm_start_stopped=true")
+    run = deployment.deploy(*STREAMS, "-e", "sfm_start_stopped=true")
     assert run.changed > 0
     healed(deployment, one, before)
 
@@ -125,10 +127,10 @@ def test_all_programs_stopped_by_hand_are_named(deployment: Deployment, one: Hos
     """`supervisorctl stop all`, an admin's pause: each program is named, and one run brings all back."""
     one.run("supervisorctl stop all")
     streams = expected_programs(deployment.variables(one.name))
-    run = deployment.deploy()
+    run = deployment.deploy(*STREAMS)
     assert [program for program in streams if program not in run.text] == [], run.text
     assert one.pids() == {}
-    deployment.deploy("-e", "sfm_start_stopped=true")
+    deployment.deploy(*STREAMS, "-e", "sfm_start_stopped=true")
     healed(deployment, one, {})
     one.growing(streams - {"sfm-simulator"}, 60)
 
