@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +89,7 @@ def read(
     lost: datetime | None = None
     rules_missing = 0
     granted: deque[datetime] = deque(maxlen=connects.REMEMBERED)
+    last = functools.cache(functools.partial(_status, state_dir, program))  # read once, and only where it is needed
     connection: str | None = None
     address: str | None = None
     credential: str | None = None
@@ -115,7 +117,7 @@ def read(
             match entry:
                 # A start without a stop or a disconnect before it: the process before was killed.
                 case entries.StartEntry() if outage is None:
-                    outage = untold or _killed(state_dir, program, connected_at)
+                    outage = untold or _killed(last(), connected_at)
                 case entries.RefusedEntry():
                     refused = entry.reason
                 case entries.SalvageEntry():
@@ -127,11 +129,11 @@ def read(
                     outage = Outage(start=entry.end, cause=refused)
             outage = _after(entry, outage, untold)
     if killed and connected_at is not None and outage is None:
-        outage = untold or _killed(state_dir, program, connected_at)
+        outage = untold or _killed(last(), connected_at)
     if outage is not None:
         # A process that salvaged, and was killed before it connected, has told of that here alone. Of posts that waited
         # to be written when a process was killed that had no connection any more, only the status tells.
-        before = _status(state_dir, program) if killed else None
+        before = last() if killed else None
         start = min(filter(None, (outage.start, lost, before.unwritten if before else None)))
         outage = msgspec.structs.replace(outage, start=start)
     return LastRun(
@@ -168,12 +170,11 @@ def _after(entry: entries.Entry, outage: Outage | None, untold: Outage | None) -
     return msgspec.structs.replace(cause, start=start)
 
 
-def _killed(state_dir: Path, program: str, connected_at: datetime) -> Outage:
+def _killed(before: status.Status | None, connected_at: datetime) -> Outage:
     """The last sign of life is in the status, which the next process carries on until it has connected.
 
     Where that cannot be read, the gap is taken to be longer than it was, never shorter.
     """
-    before = _status(state_dir, program)
     start = max(connected_at, before.last_byte) if before and before.last_byte else connected_at
     if before and before.unwritten:
         start = min(start, before.unwritten)
