@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import pytest
-from deployment import Deployment, Run
+from deployment import STREAMS, Deployment, Run
 from hosts import Host, expected_programs, wait
 
 
@@ -13,10 +13,6 @@ from hosts import Host, expected_programs, wait
 def deploy(deployment: Deployment, one: Host) -> Deploy:
     """Deploys and checks what every deployment promises."""
     return Deploy(deployment, one)
-
-
-STREAMS = ("--tags", "streams")
-"""Enough where filters alone have changed, and a third of the time."""
 
 
 class Deploy:

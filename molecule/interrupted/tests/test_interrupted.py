@@ -6,12 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from deployment import Deployment
+from deployment import STREAMS, Deployment
 from hosts import Host, expected_programs, wait
 
 FILES = "/etc/sfm/supervisor.d"
-STREAMS = ("--tags", "streams")
-"""Enough where programs alone are concerned, and a third of the time."""
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
