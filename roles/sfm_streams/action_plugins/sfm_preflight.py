@@ -139,11 +139,10 @@ def _refused(plan: ResolvedInventory, hosts: Mapping[str, Mapping[str, Any]]) ->
     """What the services have against streams, of hosts where ``sfm_check_rules`` asks for their judgement."""
     from sfm_stream.sources.registry import source
 
-    for name, streams in plan.hosts.items():
-        for each in streams if hosts[name].get("sfm_check_rules") is True else ():
-            if each.stream.active:
-                for refusal in source(each.stream.source).inventory().service_refusals(each.stream, each.secret):
-                    yield f"filter {each.stream.name!r} on {name}: {refusal}"
+    for name, each in _active(plan):
+        if hosts[name].get("sfm_check_rules") is True:
+            for refusal in source(each.stream.source).inventory().service_refusals(each.stream, each.secret):
+                yield f"filter {each.stream.name!r} on {name}: {refusal}"
 
 
 def _estimates(plan: ResolvedInventory, days: float) -> Iterator[str]:
@@ -151,14 +150,18 @@ def _estimates(plan: ResolvedInventory, days: float) -> Iterator[str]:
     from sfm_stream.errors import SfmError
     from sfm_stream.sources.registry import source
 
+    for name, each in _active(plan):
+        try:
+            said = source(each.stream.source).estimate(each.stream, each.secret, days)
+        except SfmError as error:
+            said = str(error)
+        yield f"Filter {each.stream.name!r} on {name}:\n{said}"
+
+
+def _active(plan: ResolvedInventory) -> Iterator[tuple[str, ResolvedStream]]:
+    """The streams that are to run, each with its host."""
     for name, streams in plan.hosts.items():
-        for each in streams:
-            if each.stream.active:
-                try:
-                    said = source(each.stream.source).estimate(each.stream, each.secret, days)
-                except SfmError as error:
-                    said = str(error)
-                yield f"Filter {each.stream.name!r} on {name}:\n{said}"
+        yield from ((name, each) for each in streams if each.stream.active)
 
 
 def _refuse_other_versions(checkout: Path) -> None:
