@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,45 +12,22 @@ import pytest
 from sfm_stream.report.look import HostInputs
 from sfm_stream.settings.config import read_alerts
 from sfm_stream.settings.host import alert_path
-
-ROLE = Path(__file__).parents[2] / "roles" / "sfm_monitor"
+from tests.roles.role_play import run_role
 
 pytest.importorskip("ansible")
 
 
 def run(tmp_path: Path, *options: str, tasks: str = "main", **variables: object) -> subprocess.CompletedProcess[str]:
-    play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        # Facts that are there are not gathered: this machine stands for any.
-        "vars": {"ansible_facts": {"service_mgr": variables.pop("service_mgr", "sysvinit")}},
-        "tasks": [{"ansible.builtin.import_role": {"name": "sfm_monitor", "tasks_from": tasks}}],
-    }
-    (tmp_path / "play.yml").write_text(json.dumps([play]))
     (tmp_path / "etc").mkdir(exist_ok=True)
     # Whatever this machine has of its own stays out of it.
-    variables = {
+    own: dict[str, object] = {
         "_sfm_monitor_unit_dir": str(tmp_path),
         "_sfm_monitor_cron_file": str(tmp_path / "sfm-monitor"),
         "_sfm_monitor_exporter_dir": str(tmp_path / "exporter"),
         "sfm_config_dir": str(tmp_path / "etc"),
         "sfm_group": "root",
-        **variables,
     }
-    command = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", str(tmp_path / "play.yml")]
-    environment = os.environ | {
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_HOME": str(tmp_path),
-        "ANSIBLE_CONFIG": str(ROLE.parents[1] / "ansible.cfg"),
-    }
-    return subprocess.run(
-        [*command, *options, "--diff", "-e", json.dumps(variables)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    return run_role("sfm_monitor", tmp_path, *options, tasks=tasks, **{**own, **variables})
 
 
 def test_a_host_without_systemd_gets_a_cron_entry(tmp_path: Path) -> None:

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROLE = Path(__file__).parents[2] / "roles" / "sfm_organize"
+from tests.roles.role_play import run_role
 
 pytest.importorskip("ansible")
 
 
 def dry_run(tmp_path: Path, **variables: object) -> subprocess.CompletedProcess[str]:
-    play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        # Facts that are there are not gathered: this machine stands for any.
-        "vars": {"ansible_facts": {"service_mgr": variables.pop("service_mgr", "sysvinit")}},
-        "roles": [{"role": str(ROLE)}],
-    }
-    (tmp_path / "play.yml").write_text(json.dumps([play]))
     # Whatever this machine has of its own stays out of it.
     variables |= {"_sfm_organize_unit_dir": str(tmp_path), "_sfm_organize_cron_file": str(tmp_path / "sfm-organize")}
-    command = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", str(tmp_path / "play.yml")]
-    environment = os.environ | {
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_HOME": str(tmp_path),
-        "ANSIBLE_CONFIG": str(ROLE.parents[1] / "ansible.cfg"),
-    }
-    return subprocess.run(
-        [*command, "--check", "--diff", "-e", json.dumps(variables)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    return run_role("sfm_organize", tmp_path, "--check", **variables)
 
 
 def test_a_host_without_systemd_gets_a_cron_entry(tmp_path: Path) -> None:

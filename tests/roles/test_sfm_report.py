@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.roles.role_play import run_role
 from tests.support.collected import Collecting, Host
 from tests.support.passable import passable
 
-ROLE = Path(__file__).parents[2] / "roles" / "sfm_report"
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to another user")
 
 pytest.importorskip("ansible")
@@ -33,35 +33,13 @@ def here() -> Iterator[Path]:
 
 def run(here: Path, *options: str, tasks: str = "main", **variables: object) -> subprocess.CompletedProcess[str]:
     """Runs tasks of the role with a user of this machine in the place of one that would be made."""
-    play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        # Facts that are there are not gathered: this machine stands for any.
-        "vars": {"ansible_facts": {"service_mgr": variables.pop("service_mgr", "sysvinit")}},
-        "tasks": [{"ansible.builtin.import_role": {"name": "sfm_report", "tasks_from": tasks}}],
-    }
-    (here / "play.yml").write_text(json.dumps([play]))
-    variables = {
+    own: dict[str, object] = {
         "_sfm_report_unit_dir": str(here),
         "_sfm_report_cron_file": str(here / "sfm-report"),
         "sfm_report_user": "nobody",
         "sfm_group": "nogroup",
-        **variables,
     }
-    command = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", str(here / "play.yml")]
-    environment = os.environ | {
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_HOME": str(here),
-        "ANSIBLE_CONFIG": str(ROLE.parents[1] / "ansible.cfg"),
-    }
-    return subprocess.run(
-        [*command, *options, "--diff", "-e", json.dumps(variables)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    return run_role("sfm_report", here, *options, tasks=tasks, **{**own, **variables})
 
 
 def test_without_a_directory_for_the_pages_nothing_is_done(here: Path) -> None:
