@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.lib import process
-from benchmarks.lib.process import CompetitorError, fresh
+from benchmarks.lib.process import CompetitorError, Used, fresh
 
 _PATIENCE = 120.0
 
@@ -57,6 +58,19 @@ class Program:
             if running.poll() is not None or time.monotonic() > until:
                 raise CompetitorError(f"{self.name} did not get there\n{(self.place / 'errors').read_text()[-2000:]}")
             time.sleep(0.05)
+
+    def run_until(self, reached: Callable[[dict[str, object]], object]) -> Used:
+        """What it used until the live status said what `reached` asks for, and it was stopped as supervisor does.
+
+        Raises:
+            CompetitorError: It never did, or ended with an error.
+        """
+
+        def stop(running: subprocess.Popen[bytes]) -> None:
+            self.wait(running, reached)
+            running.send_signal(signal.SIGTERM)
+
+        return process.run(self.command, cwd=self.place, until=stop)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Its process, on the competitors' core."""

@@ -6,15 +6,12 @@ that sends faster than the whole of Bluesky writes; what each uses for a single 
 
 from __future__ import annotations
 
-import signal
-import statistics
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from benchmarks.lib import process, rounds
+from benchmarks.lib import per_post, process, rounds
 from benchmarks.lib.process import Used
 from benchmarks.lib.programs import Program
 from benchmarks.lib.result import Plan, Result, Table
@@ -48,12 +45,7 @@ def run(plan: Plan) -> Result:
 
         def ours(count: int, **settings: object) -> _Figure:
             program = Program(plan.folder / "ours", {"source": "bluesky", "name": "b", "hosts": [host], **settings})
-
-            def stop(running: subprocess.Popen[bytes]) -> None:
-                program.wait(running, lambda status: _seen(status) >= count)
-                running.send_signal(signal.SIGTERM)
-
-            return _Figure(process.run(program.command, cwd=program.place, until=stop), program.overflowed)
+            return _Figure(program.run_until(lambda status: _seen(status) >= count), program.overflowed)
 
         competitors: dict[str, Callable[[int], _Figure]] = {
             FLOOR: floor,
@@ -61,24 +53,19 @@ def run(plan: Plan) -> Result:
             ZSTD: partial(ours, everything=True, compression="zstd"),
             FILTER: partial(ours, track=["xylophone"]),
         }
-        full = rounds.interleave(plan.rounds, {name: partial(each, posts) for name, each in competitors.items()})
-        start = rounds.interleave(plan.rounds, {name: partial(each, 1) for name, each in competitors.items()})
-    starts = {name: statistics.median(figure.used.cpu for figure in figures) for name, figures in start.items()}
-    cost = {
-        name: [(figure.used.cpu - starts[name]) / posts * 1e6 for figure in figures] for name, figures in full.items()
-    }
+        found = per_post.measure(plan.rounds, competitors, dict.fromkeys(competitors, posts))
     rows = [
         (
             name,
-            f"{statistics.median(cost[name]):.1f}",
-            f"{max(figure.used.memory for figure in figures):.0f}",
-            f"{statistics.median(cost[name]) * 350 / 1e4:.1f} %",
+            f"{found.usual(name):.1f}",
+            f"{found.memory(name):.0f}",
+            f"{found.usual(name) * 350 / 1e4:.1f} %",
             sum(figure.lost for figure in figures),
         )
-        for name, figures in full.items()
+        for name, figures in found.figures.items()
     ]
-    ratios = {f"{name} / floor": rounds.ratio(cost[name], cost[FLOOR]) for name in (WHOLE, ZSTD, FILTER)}
-    ratios["posts lost"] = sum(figure.lost for figures in full.values() for figure in figures)
+    ratios = {f"{name} / floor": rounds.ratio(found.cost[name], found.cost[FLOOR]) for name in (WHOLE, ZSTD, FILTER)}
+    ratios["posts lost"] = sum(figure.lost for figures in found.figures.values() for figure in figures)
     header = ("PROGRAM", "CPU µs/POST", "PEAK MB", "OF A CORE AT 350/s", "POSTS LOST")
     return Result([Table(f"{posts} posts at {RATE} a second", header, rows)], ratios)
 

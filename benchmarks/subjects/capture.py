@@ -9,17 +9,13 @@ can undercut by much.
 
 from __future__ import annotations
 
-import signal
-import statistics
-import subprocess
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import msgspec
 
-from benchmarks.lib import process, rounds
+from benchmarks.lib import per_post, process, rounds
 from benchmarks.lib.process import CompetitorError, Used, fresh
 from benchmarks.lib.programs import Program
 from benchmarks.lib.result import Plan, Result, Table
@@ -119,12 +115,7 @@ class Captures:
             **settings,
         }
         program = Program(self._plan.folder / "ours", stream, environment=self._trust, token=token(posts, rate))
-
-        def stop(running: subprocess.Popen[bytes]) -> None:
-            program.wait(running, lambda status: cast(int, status["posts_today"]) >= posts)
-            running.send_signal(signal.SIGTERM)
-
-        used = process.run(program.command, cwd=program.place, until=stop)
+        used = program.run_until(lambda status: cast(int, status["posts_today"]) >= posts)
         return Figure(used, program.size, program.kept)
 
 
@@ -144,32 +135,26 @@ def run(plan: Plan) -> Result:
         competitors = captures.competitors()
         # The floor is a small thing beside its start: it reads more of them, the same again.
         counts = {name: posts * FLOOR_FACTOR if name == FLOOR else posts for name in competitors}
-        full = rounds.interleave(plan.rounds, {name: partial(each, counts[name]) for name, each in competitors.items()})
-        start = rounds.interleave(plan.rounds, {name: partial(each, 1) for name, each in competitors.items()})
-        starts = {name: statistics.median(figure.used.cpu for figure in figures) for name, figures in start.items()}
+        found = per_post.measure(plan.rounds, competitors, counts)
         paced = {
-            name: run_paced(captures, {"compression": "zstd"} if name == OURS_ZSTD else {}, seconds, starts[name])
+            name: run_paced(captures, {"compression": "zstd"} if name == OURS_ZSTD else {}, seconds, found.starts[name])
             for name in competitors
             if name in (OURS_GZIP, OURS_ZSTD)
         }
         with (plan.folder / "posts.jsonl").open("rb") as lines:
             mean = sum(map(len, lines)) / posts
-    for name, figures in full.items():
+    for name, figures in found.figures.items():
         if lost := sum(posts - figure.posts for figure in figures if figure.posts is not None):
             raise CompetitorError(f"{name} lost {lost} posts")
-    cost = {
-        name: [(figure.used.cpu - starts[name]) / counts[name] * 1e6 for figure in figures]
-        for name, figures in full.items()
-    }
     rows = [
         (
             name,
-            f"{statistics.median(cost[name]):.1f}",
-            f"{max(figure.used.memory for figure in figures):.0f}",
+            f"{found.usual(name):.1f}",
+            f"{found.memory(name):.0f}",
             figures[0].size and f"{figures[0].size / posts:.0f}",
-            f"{starts[name]:.2f}",
+            f"{found.starts[name]:.2f}",
         )
-        for name, figures in full.items()
+        for name, figures in found.figures.items()
     ]
     title = f"{posts} posts of {mean:.0f} bytes over TLS"
     flood = [(name, f"{share:.0%}", lost) for name, (share, lost) in paced.items()]
@@ -178,7 +163,7 @@ def run(plan: Plan) -> Result:
             Table(title, ("PROGRAM", "CPU µs/POST", "PEAK MB", "BYTES/POST ON DISK", "START, CPU s"), rows),
             Table(f"{RATE} posts a second for {seconds} s", ("PROGRAM", "SHARE OF A CORE", "POSTS LOST"), flood),
         ],
-        _ratios(cost, {name: figures[0].size or 0 for name, figures in full.items()}, paced),
+        _ratios(found.cost, {name: figures[0].size or 0 for name, figures in found.figures.items()}, paced),
     )
 
 

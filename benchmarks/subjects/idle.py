@@ -6,6 +6,7 @@ share, they have once. CPU is that of a day, reckoned from the time looked at.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ SECONDS, BOUNDED_SECONDS = 3600.0, 20.0
 SETTLED = 5.0
 """Seconds after the connect in which what a start asks of the service is answered."""
 _DAY = 86400.0
-_TICKS = 100
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class _Look(NamedTuple):
