@@ -68,6 +68,8 @@ class Connection(threading.Thread):
         """How far the stream has come: all lines up to there were received or need not be."""
         self.begun = position
         """From where it would go on if nothing of what was received were kept."""
+        self.in_hand = 0
+        """Lines that were read and are not handed over yet, at most: some may not be kept."""
         self._feed = feed
         self._receive = receive
         self._message = message
@@ -219,6 +221,7 @@ class Connection(threading.Thread):
         kept: list[Line] = []
         first = last = None
         now = time.time()
+        self.in_hand = len(lines)
         try:
             for line in lines:
                 classified, fate = self._feed.take(line)
@@ -242,6 +245,7 @@ class Connection(threading.Thread):
             # After the lines were handed over: what has a position behind it is on its way to the disk.
             self.position = last or self.position
             self.begun = self.begun or first
+            self.in_hand = 0
 
     def _hand_over(self, lines: Sequence[Line]) -> None:
         self._receive(lines)

@@ -425,13 +425,15 @@ class Recorder:
         self._tell_unread(connection)
 
     def _tell_unread(self, connection: Connection) -> None:
-        """Journals what X had sent and the reader, too slow, had not taken from the socket when time was up."""
+        """Journals what had come, and the reader, too slow, had not handed over for writing when time was up."""
         if connection.under_way:
             connection.join(COUNT)
-        unread = connection.unread()
-        if self._discarded or unread:
-            log.error("left unread: %d posts, and %d bytes of more", self._discarded, unread)
-            self._journal.write("unread", posts=self._discarded, bytes=unread)
+        unread, posts = connection.unread(), self._discarded
+        if connection.position is None:  # else the source sends them again
+            posts += self._buffer.count + connection.in_hand
+        if posts or unread:
+            log.error("left unread: %d posts, and %d bytes of more", posts, unread)
+            self._journal.write("unread", posts=posts, bytes=unread)
         if isinstance(self._sink, Printed) and self._sink.unprinted:
             log.error("not printed: %d posts that nobody read", self._sink.unprinted)
 

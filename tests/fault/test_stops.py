@@ -106,9 +106,10 @@ import time
 from sfm_stream.capture import buffer
 put = buffer.Buffer.put
 
-def slowly(self, line):
-    time.sleep(0.1)
-    put(self, line)
+def slowly(self, lines):
+    for line in lines:
+        time.sleep(0.1)
+        put(self, [line])
 
 buffer.Buffer.put = slowly
 """

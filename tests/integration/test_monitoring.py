@@ -72,8 +72,9 @@ class Watched:
         )
 
     def connected(self) -> None:
-        """Starts, and waits until the stream gets posts."""
+        """Starts, and waits until the stream gets posts, and supervisor would not start it again if it died."""
         self.start()
+        until(lambda: "RUNNING" in self.ctl("status", PROGRAM))
         until(lambda: self.program.status().get("posts_today"))
         until(lambda: self.program.status().get("rules_checked"))
 

@@ -59,7 +59,7 @@ def _rows(host: str, answer: Any) -> Iterator[Row]:  # noqa: ANN401
     import msgspec
 
     from sfm_stream.report import lines
-    from sfm_stream.report.view import View
+    from sfm_stream.report.view import Overview
 
     if answer.get("unreachable") or "view" not in answer:
         said = str(answer.get("msg") or "it did not answer").removeprefix("Task failed: ").strip() or "failed"
@@ -68,7 +68,7 @@ def _rows(host: str, answer: Any) -> Iterator[Row]:  # noqa: ANN401
     if answer["problem"]:
         yield _note(host, "unknown", answer["problem"])
         return
-    view = msgspec.convert(answer["view"], View)
+    view = msgspec.convert(answer["view"], Overview)
     for stream in view.streams:
         yield (host, *lines.row(stream, view))
     for name, said in lines.host(view.host, view.time):

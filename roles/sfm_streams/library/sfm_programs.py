@@ -323,7 +323,8 @@ class Deployment:
         if re.fullmatch(self.params["pattern"], name) is None:
             return True  # a program file of another name that lay in our own directory
         known = name in self.params["removed_programs"] or (self.settings_dir / f"{name}.json").exists()
-        return deployed(process, command, known)
+        ours: bool = deployed(process, command, known)
+        return ours
 
     @staticmethod
     def _refuse_taken(names: list[str]) -> None:

@@ -153,9 +153,9 @@ def adjust_socket(module: AnsibleModule, text: str, here: Path) -> Socket | None
         before = Socket(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
         uid, gid = number(owner, pwd.getpwnam, "pw_uid"), number(group or "root", grp.getgrnam, "gr_gid")
         if uid is None or gid is None:
-            if module.check_mode:
-                return before
-            module.fail_json(msg=f"[unix_http_server] chown={owner}:{group}: this host has no such user or group")
+            if not module.check_mode:
+                module.fail_json(msg=f"[unix_http_server] chown={owner}:{group}: this host has no such user or group")
+            return before
         after = Socket(uid, gid, mode)
         if before == after:
             return None
