@@ -6,13 +6,6 @@ from deployment import Deployment
 from hosts import OTHERS, Host, expected_programs, expected_streams
 
 
-def test_a_dry_run_after_a_deployment_finds_nothing_to_change(deployment: Deployment) -> None:
-    """`deploy --check --diff` says changed=0 on every host."""
-    run = deployment.deploy("--check", "--diff")
-    assert set(run.recap) >= set(deployment.hosts), run.text
-    assert run.changed == 0, run.text
-
-
 def test_the_programs_that_run_are_those_declared(deployment: Deployment, hosts: dict[str, Host]) -> None:
     """supervisor knows the declared programs and no others of ours, and all of them are RUNNING."""
     for name, host in hosts.items():

@@ -38,6 +38,7 @@ def test_a_play_killed_before_a_step_is_made_good_by_the_next(step: str, deploym
     deployment.hosts[one.name]["sfm_streamsample"]["save_interval"] = 20 + STEPS.index(step)
     run = deployment.play(
         "deploy",
+        *STREAMS,
         environment={
             "ANSIBLE_CALLBACK_PLUGINS": str(SHARED / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "kill_before",
@@ -48,7 +49,7 @@ def test_a_play_killed_before_a_step_is_made_good_by_the_next(step: str, deploym
     if step == "Apply the program files":
         assert f"twitterfilter-{old}.conf" not in one.run(f"ls {FILES}")
         assert one.pids() == before, "supervisor was told before the kill; nothing to heal"
-    deployment.deploy()
+    deployment.deploy(*STREAMS)
     healed(deployment, one, {name: before[name] for name in ("twitterfilter-elections", "sfm-simulator")})
     assert one.run(f"find /etc/sfm -name '*-{old}*'") == ""
     assert one.json("/etc/sfm/streams/streamsample.json")["save_interval"] == 20 + STEPS.index(step)
@@ -65,7 +66,7 @@ def test_files_edited_deleted_and_added_by_hand_are_put_right(deployment: Deploy
     )
     assert "twitterfilter-stray" in one.programs()
     assert "streamsample" not in one.programs()
-    run = deployment.deploy()
+    run = deployment.deploy(*STREAMS)
     assert run.changed > 0
     assert "startretries=7" not in one.run(f"cat {FILES}/twitterfilter-elections.conf")
     healed(
