@@ -19,6 +19,7 @@ _COMMANDS = {
     "alert": "sfm_stream.commands.alert:alert",
     "audit": "sfm_stream.commands.audit:audit",
     "check": "sfm_stream.commands.check:check",
+    "dataset": "sfm_stream.commands.dataset:dataset",
     "estimate": "sfm_stream.commands.estimate:estimate",
     "export": "sfm_stream.commands.export:export",
     "filterstream": "sfm_stream.commands.capture:filterstream",

@@ -14,6 +14,8 @@ RAW = "raw"
 """The column of the line as it came, as JSON text that every reader takes."""
 FILE = "file"
 """The column of the capture file's name."""
+LINE = "line"
+"""The column of what a line is."""
 
 
 class Field(NamedTuple):
@@ -36,6 +38,7 @@ class Field(NamedTuple):
 
 EXTRA = (
     Column(FILE, ValueType.TEXT, "the capture file that it is in", lambda _: None),
+    Column(LINE, ValueType.TEXT, "post, delete, notice or other: what the line is", lambda _: None),
     Column(RAW, ValueType.JSON, "all that was sent of it, unknown parts as well", lambda _: None, Privacy.HIDDEN),
 )
 """Columns that are not of the post, but of its line."""
@@ -53,7 +56,7 @@ def choose(tables: Mapping[str, Rows], asked: str | None, *, raw: bool) -> list[
         UsageError: There is no column of a name; the message tells the nearest.
     """
     known = _known(tables)
-    usual = [name for name in known if name not in (FILE, RAW)] + ([RAW] if raw else [])
+    usual = [name for name in known if name not in (FILE, LINE, RAW)] + ([RAW] if raw else [])
     if not asked:
         return [known[name] for name in usual]
     wanted = [each.strip() for each in asked.split(",") if each.strip()]

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sfm_stream.archive.job import count
 from sfm_stream.durable import sync_directory
 from sfm_stream.errors import StorageError, UsageError
 from sfm_stream.export import columns, package
 from sfm_stream.export.chosen import ChosenStream, HostDirectories
-from sfm_stream.export.columns import FILE, RAW, Field
-from sfm_stream.export.formats import Format, Writer
+from sfm_stream.export.columns import RAW, Field
+from sfm_stream.export.formats import Format
 from sfm_stream.export.keys import Keys
-from sfm_stream.export.posts import Criteria, Post, Posts
+from sfm_stream.export.posts import Criteria, Posts
 from sfm_stream.export.pseudonyms import Pseudonyms
-from sfm_stream.export.reader import strict
+from sfm_stream.export.rows import Change, row_maker, written
 from sfm_stream.export.sample import Sample
 from sfm_stream.sources.registry import source
-from sfm_stream.sources.rows import Rows, Value
-
-_ROWS = 500
-"""Rows that are given to a writer at a time."""
+from sfm_stream.sources.rows import Rows
 
 
 class Order(NamedTuple):
@@ -92,7 +89,10 @@ def run(
                 each.learn()
             limit = _draw(posts, order.wanted.sample)
             writer = order.form.writer(part, fields, excel=order.excel)
-            rows = sum(_write(each, writer, _maker(order, fields, each, tables), limit, advance) for each in posts)
+            rows = 0
+            for each in posts:
+                make = row_maker(fields, each, _changes(order, tables[each.stream.source]))
+                rows += written(each, writer, make, limit, advance)
             writer.finish()
         notes = [*writer.notes, *_notes(posts)]
         part.replace(order.path)
@@ -150,57 +150,14 @@ def _draw(posts: Sequence[Posts], size: int | None) -> int | None:
     return sample.limit
 
 
-def _maker(
-    order: Order, fields: Sequence[Field], posts: Posts, tables: Mapping[str, Rows]
-) -> Callable[[Post], list[Value]]:
-    changes: list[Callable[[Field, Callable[[Any], Value]], Callable[[Any], Value]]] = []
+def _changes(order: Order, table: Rows) -> list[Change]:
+    """What becomes of values on the way, for one source's posts."""
+    changes: list[Change] = []
     if order.key is not None:
-        changes.append(Pseudonyms(order.key, tables[posts.stream.source]).change)
+        changes.append(Pseudonyms(order.key, table).change)
     if order.form.name == "csv":
         changes.append(columns.for_spreadsheet if order.excel else columns.for_text)
-
-    def change(field: Field, value: Callable[[Any], Value]) -> Callable[[Any], Value]:
-        for each in changes:
-            value = each(field, value)
-        return value
-
-    make = columns.maker([each for each in fields if each.name not in (FILE, RAW)], posts.stream.source, change)
-    of_line = [(index, _OF_LINE[each.name]) for index, each in enumerate(fields) if each.name in _OF_LINE]
-    if not of_line:
-        return lambda post: make(post.what)
-
-    def made(post: Post) -> list[Value]:
-        row = make(post.what)
-        for index, value in of_line:
-            row.insert(index, value(post))
-        return row
-
-    return made
-
-
-def _raw(post: Post) -> str | None:
-    line = strict(post.line)
-    return None if line is None else line.decode()
-
-
-_OF_LINE: Mapping[str, Callable[[Post], Value]] = {FILE: lambda post: post.source.name, RAW: _raw}
-
-
-def _write(
-    posts: Posts, writer: Writer, make: Callable[[Post], list[Value]], limit: int | None, advance: Callable[[int], None]
-) -> int:
-    rows: list[list[Value]] = []
-    done = 0
-    for post in posts.chosen(limit):
-        rows.append(make(post))
-        if len(rows) >= _ROWS:
-            writer.write(rows)
-            advance(len(rows))
-            done += len(rows)
-            rows = []
-    writer.write(rows)
-    advance(len(rows))
-    return done + len(rows)
+    return changes
 
 
 def _origin(posts: Posts) -> package.Origin:
