@@ -32,7 +32,7 @@ class What(StrEnum):
     OVER = "OVER"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something to be told.
 
     Attributes:
@@ -52,7 +52,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-def evaluate(memory: Memory, view: Overview, *, quiet: bool) -> tuple[Memory, tuple[Event, ...]]:
+def evaluate(memory: Memory, view: Overview, *, quiet: bool) -> tuple[Memory, tuple[AlertEvent, ...]]:
     """What is to be told now, and what is remembered once it is.
 
     Args:
@@ -65,7 +65,7 @@ def evaluate(memory: Memory, view: Overview, *, quiet: bool) -> tuple[Memory, tu
         return msgspec.structs.replace(memory, evaluated=view.time), ()
     present = _present(view)
     troubles: dict[str, Seen] = {}
-    events: list[Event] = []
+    events: list[AlertEvent] = []
     for key, trouble in present.items():
         troubles[key], event = _seen(memory.troubles.get(key), key, trouble, view.time)
         events += [event] if event else []
@@ -81,7 +81,7 @@ def evaluate(memory: Memory, view: Overview, *, quiet: bool) -> tuple[Memory, tu
     return msgspec.structs.replace(memory, evaluated=view.time, troubles=troubles), tuple(events)
 
 
-def untold(after: Memory, before: Memory, events: tuple[Event, ...]) -> Memory:
+def untold(after: Memory, before: Memory, events: tuple[AlertEvent, ...]) -> Memory:
     """What is remembered where none of `events` reached anybody: they are told again the next time."""
     undone = {key: before.troubles[key] for each in events if (key := f"{each.where}:{each.kind}") in before.troubles}
     return msgspec.structs.replace(after, troubles={**after.troubles, **undone})
@@ -97,20 +97,20 @@ def digest_due(memory: Memory, at: str, now: datetime) -> bool:
     return bool(at) and f"{now:%H:%M}" >= at and memory.digest != now.date()
 
 
-def subject(name: str, events: tuple[Event, ...]) -> str:
+def subject(name: str, events: tuple[AlertEvent, ...]) -> str:
     """What stands above a message of a host of this name."""
     counted = [(what, sum(each.what is what for each in events)) for what in What]
     return f"sfm on {name}: {', '.join(f'{count} {what.lower()}' for what, count in counted if count)}"
 
 
-def body(events: tuple[Event, ...], now: datetime) -> str:
+def body(events: tuple[AlertEvent, ...], now: datetime) -> str:
     """The message: a line each, the worst first."""
     order = {each: -each.rank for each in Severity}
     shown = sorted(events, key=lambda each: (each.what is What.OVER, order[Severity(each.severity)], each.where))
     return "\n".join(_line(each, now) for each in shown)
 
 
-def _line(event: Event, now: datetime) -> str:
+def _line(event: AlertEvent, now: datetime) -> str:
     lasted = table.duration(max(1.0, (now - event.since).total_seconds()))
     span = f"it lasted {lasted}" if event.what is What.OVER else f"for {lasted}"
     text = " ".join(event.text.split())
@@ -129,7 +129,7 @@ def _present(view: Overview) -> dict[str, Trouble]:
     return found
 
 
-def _seen(seen: Seen | None, key: str, trouble: Trouble, now: datetime) -> tuple[Seen, Event | None]:
+def _seen(seen: Seen | None, key: str, trouble: Trouble, now: datetime) -> tuple[Seen, AlertEvent | None]:
     if seen is None:
         return Seen(text=trouble.text, severity=trouble.severity, since=now), None
     worse = trouble.severity.rank > Severity(seen.severity).rank
@@ -143,9 +143,9 @@ def _seen(seen: Seen | None, key: str, trouble: Trouble, now: datetime) -> tuple
     return msgspec.structs.replace(seen, told=now), _event(what, key, seen)
 
 
-def _event(what: What, key: str, seen: Seen) -> Event:
+def _event(what: What, key: str, seen: Seen) -> AlertEvent:
     where, _, kind = key.rpartition(":")
-    return Event(what=what, where=where, kind=kind, severity=seen.severity, text=seen.text, since=seen.since)
+    return AlertEvent(what=what, where=where, kind=kind, severity=seen.severity, text=seen.text, since=seen.since)
 
 
 def _unknown(view: Overview) -> frozenset[str]:

@@ -23,7 +23,7 @@ _COMMON = frozenset(field.name for kind in (StreamSettings, DeclaredFilter) for 
 _NOTHING: tuple[object, ...] = ([], {}, None, False, "")
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TopEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that posts have, and how many posts have it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Top(msgspec.Struct, frozen=True, kw_only=True):
         floor: A number may be too low by so much; 0 where all are exact.
     """
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[TopEntry, ...] = ()
     floor: int = 0
 
 
@@ -343,7 +343,7 @@ def steps(versions: Sequence[Version], asks: Mapping[str, object]) -> Iterator[A
 
 def top(tally: Tally, number: int, names: Mapping[str, str] | None = None) -> Top:
     """The most frequent entries of a tally, accounts with their names."""
-    entries = [Entry(what=what, posts=posts, name=(names or {}).get(what, "")) for what, posts in tally.top(number)]
+    entries = [TopEntry(what=what, posts=posts, name=(names or {}).get(what, "")) for what, posts in tally.top(number)]
     return Top(entries=tuple(entries), floor=tally.floor)
 
 

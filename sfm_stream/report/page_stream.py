@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from sfm_stream.archive.job import count
 from sfm_stream.report import chart
 from sfm_stream.report import page_words as words
-from sfm_stream.report.page_figures import Entry, Report, StreamFigures, causes, gap_kind, within
+from sfm_stream.report.page_figures import Report, StreamFigures, TopEntry, causes, gap_kind, within
 from sfm_stream.report.page_tables import files_of
 from sfm_stream.table import duration, moment, size
 
@@ -131,7 +131,7 @@ def _kind(kind: str) -> Markup:
 
 
 def _lists(stream: StreamFigures) -> Iterator[Context]:
-    lists: tuple[tuple[str, str, Callable[[Entry], str], bool], ...] = (
+    lists: tuple[tuple[str, str, Callable[[TopEntry], str], bool], ...] = (
         ("Languages", "Language", lambda each: each.what or "none stated", True),
         ("Hashtags", "Hashtag", lambda each: f"#{each.what}", False),
         ("Accounts", "Account", lambda each: each.name or each.what, False),

@@ -22,7 +22,7 @@ _FIXED = ("host",)
 """Options that are no choice of an inventory: a simulator listens on loopback."""
 
 
-class Simulator(NamedTuple):
+class SimulatorProgram(NamedTuple):
     """A simulated service, as one more program of its host.
 
     Attributes:
@@ -69,7 +69,7 @@ def simulator_faults(value: object) -> Iterator[Fault]:
             )
 
 
-def simulators(value: Mapping[str, Any]) -> list[Simulator]:
+def simulators(value: Mapping[str, Any]) -> list[SimulatorProgram]:
     """The simulators that a value of ``sfm_simulator`` without faults declares."""
     found = []
     for source, options in _by_source(value).items():
@@ -81,7 +81,7 @@ def simulators(value: Mapping[str, Any]) -> list[Simulator]:
                 arguments.append(option)
             elif chosen is not False and chosen is not None:
                 arguments += [option, str(chosen)]
-        found.append(Simulator(source, registry.simulator_program(source), tuple(arguments)))
+        found.append(SimulatorProgram(source, registry.simulator_program(source), tuple(arguments)))
     return found
 
 

@@ -13,7 +13,7 @@ from sfm_stream.sources.x.checks import stream_faults, stream_warnings
 from sfm_stream.sources.x.rules.compiler import TooLongError, compile_rule
 from sfm_stream.sources.x.rules.match import compile_query, unanswerable
 from sfm_stream.sources.x.rules.operators import VALUES
-from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.post_view import PostView
 from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.settings import Rule, XStream
 
@@ -92,5 +92,5 @@ def test_a_rule_that_can_be_read_has_an_answer_for_every_post(text: str, post: A
     except QueryError:
         return
     envelope = {"data": post, "includes": {"tweets": [{**each, "id": str(n)} for n, each in enumerate(others, 1)]}}
-    assert test(Post(envelope)) in {True, False}
-    assert test(Post(envelope)) == test(Post(envelope))
+    assert test(PostView(envelope)) in {True, False}
+    assert test(PostView(envelope)) == test(PostView(envelope))

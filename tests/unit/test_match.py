@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sfm_stream.matching.tokens import tokenize
 from sfm_stream.sources.x.rules.compiler import TooLongError, compile_rule
 from sfm_stream.sources.x.rules.match import compile_query, matches
-from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.post_view import PostView
 from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.settings import Degrees, Rule
 
@@ -323,9 +323,9 @@ def test_a_quote_matches_by_the_quoted_post_too_also_where_it_is_reposted(text: 
 def test_a_quote_whose_quoted_post_did_not_come_is_known() -> None:
     """What X matched it by may be missing."""
     lacking = {"data": QUOTE_REPOSTED["data"], "includes": {"tweets": QUOTE_REPOSTED["includes"]["tweets"][:1]}}
-    assert Post(lacking).quotes_unseen
-    assert not Post(QUOTE_REPOSTED).quotes_unseen
-    assert not Post(REPOST).quotes_unseen
+    assert PostView(lacking).quotes_unseen
+    assert not PostView(QUOTE_REPOSTED).quotes_unseen
+    assert not PostView(REPOST).quotes_unseen
 
 
 @pytest.mark.parametrize("text", ["storm", "#storm", "@NWS", "retweets_of:nws"])
@@ -378,5 +378,5 @@ def test_a_post_that_lacks_something_is_no_error(envelope: dict[str, Any]) -> No
                 holder[path[-1]] = None
             else:
                 del holder[path[-1]]
-            post = Post(changed)
+            post = PostView(changed)
             assert {test(post) for test in queries} <= {True, False}

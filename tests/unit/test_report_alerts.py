@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sfm_stream.report.alerts import Event, What, body, digest_due, evaluate, is_quiet, subject, untold
+from sfm_stream.report.alerts import AlertEvent, What, body, digest_due, evaluate, is_quiet, subject, untold
 from sfm_stream.report.memory import Memory
 from sfm_stream.report.view import HostView, Overview, Severity, StreamView, Trouble, TroubleKind
 
@@ -127,9 +127,11 @@ def test_what_reached_nobody_is_told_again() -> None:
 def test_a_message_says_where_what_how_bad_and_for_how_long() -> None:
     """The worst first, a line each, with nothing in it that speaks to a terminal."""
     events = (
-        Event(what=What.OVER, where="", kind="disk", severity="critical", text="full", since=NOON - MINUTE * 60),
-        Event(what=What.BEGUN, where="p", kind="budget", severity="warning", text="80%\n\x1b[2J", since=NOON),
-        Event(what=What.BEGUN, where="p", kind="gap", severity="critical", text="no connection", since=NOON - MINUTE),
+        AlertEvent(what=What.OVER, where="", kind="disk", severity="critical", text="full", since=NOON - MINUTE * 60),
+        AlertEvent(what=What.BEGUN, where="p", kind="budget", severity="warning", text="80%\n\x1b[2J", since=NOON),
+        AlertEvent(
+            what=What.BEGUN, where="p", kind="gap", severity="critical", text="no connection", since=NOON - MINUTE
+        ),
     )
     assert subject("box", events) == "sfm on box: 2 trouble, 1 over"
     assert body(events, NOON).splitlines() == [

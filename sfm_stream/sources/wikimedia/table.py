@@ -33,7 +33,7 @@ class Pair(_Part, frozen=True, gc=False):
     new: int | None = None
 
 
-class Page(_Part, frozen=True, gc=False):
+class PageRecord(_Part, frozen=True, gc=False):
     """A page, in newer schemas."""
 
     page_id: int | None = None
@@ -61,7 +61,7 @@ class Revision(_Part, frozen=True, gc=False):
     comment: str | None = None
 
 
-class Event(_Part, frozen=True, gc=False):
+class EventRecord(_Part, frozen=True, gc=False):
     """An event of any stream."""
 
     meta: Meta = Meta()
@@ -72,7 +72,7 @@ class Event(_Part, frozen=True, gc=False):
     database: str | None = None
     title: str | None = None
     page_title: str | None = None
-    page: Page = Page()
+    page: PageRecord = PageRecord()
     page_id: int | None = None
     namespace: int | None = None
     page_namespace: int | None = None
@@ -112,17 +112,17 @@ def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-_DECODE = msgspec.json.Decoder(Event).decode
+_DECODE = msgspec.json.Decoder(EventRecord).decode
 
 
-def read(line: bytes) -> Event | None:
+def read(line: bytes) -> EventRecord | None:
     """The event of a line; None where it is no object."""
     try:
         return _DECODE(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        found: Event = fit(Event, loads(line))
+        found: EventRecord = fit(EventRecord, loads(line))
     except (ValueError, RecursionError):
         return None
     return found
@@ -188,7 +188,7 @@ _OWN = (
 _PAGE_DELETED, _PAGE_RESTORED = ("delete", "delete"), ("delete", "restore")
 
 
-def _standing(event: Event) -> Standing:
+def _standing(event: EventRecord) -> Standing:
     stream, what = event.meta.stream or "", event.page_change_kind
     if not event.meta.id:
         return Standing(LineKind.OTHER)
@@ -212,7 +212,7 @@ def _standing(event: Event) -> Standing:
 _PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SHOWN = frozenset(
     {
-        *(field.name for field in msgspec.structs.fields(Event)),
+        *(field.name for field in msgspec.structs.fields(EventRecord)),
         *("$schema", "id", "timestamp", "dt", "parsedcomment", "title_url", "notify_url", "patrolled"),
         *("server_name", "server_script_path", "server_url", "log_id", "log_action_comment", "log_params"),
     }

@@ -232,27 +232,27 @@ class Includes(_Part, frozen=True, gc=False):
     polls: tuple[Poll, ...] | None = None
 
 
-class Rule(_Part, frozen=True, gc=False):
+class MatchedRule(_Part, frozen=True, gc=False):
     """A rule that the post matched."""
 
     id: str | None = None
     tag: str | None = None
 
 
-class Line(_Part, frozen=True, gc=False):
+class StreamLine(_Part, frozen=True, gc=False):
     """A line of the stream."""
 
     data: Data | None = None
     includes: Includes = Includes()
-    matching_rules: tuple[Rule, ...] | None = None
+    matching_rules: tuple[MatchedRule, ...] | None = None
     errors: msgspec.Raw = msgspec.Raw()
 
 
 _NOBODY, _NOWHERE, _NOTHING = User(), Place(), Entities()
-_DECODE = msgspec.json.Decoder(Line).decode
+_DECODE = msgspec.json.Decoder(StreamLine).decode
 
 
-class Post:
+class DeliveredPost:
     """A line of the stream, with what belongs to it found.
 
     Attributes:
@@ -273,7 +273,7 @@ class Post:
         *("quoted", "replied_to", "reposted", "shown"),
     )
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: StreamLine) -> None:
         self.line = line
         self.data = line.data or Data()
         self.includes = line.includes
@@ -319,13 +319,13 @@ class Post:
             yield found or Media(media_key=key)
 
 
-def read(raw: bytes) -> Post | None:
+def read(raw: bytes) -> DeliveredPost | None:
     """The post or message of a line; None where it is no object."""
     try:
-        return Post(_DECODE(raw))
+        return DeliveredPost(_DECODE(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return Post(fit(Line, loads(raw)))
+        return DeliveredPost(fit(StreamLine, loads(raw)))
     except (ValueError, RecursionError):
         return None

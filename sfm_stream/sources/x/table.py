@@ -22,28 +22,28 @@ from sfm_stream.sources.rows import (
     raw_text,
     utc_text,
 )
-from sfm_stream.sources.x.posts import Data, Post, read
+from sfm_stream.sources.x.posts import Data, DeliveredPost, read
 
 
-def _kind(post: Post) -> str:
+def _kind(post: DeliveredPost) -> str:
     if post.reposted:
         return "repost"
     return "reply" if post.replied_to else "quote" if post.quoted else "post"
 
 
-def _tags(post: Post) -> str | None:
+def _tags(post: DeliveredPost) -> str | None:
     return listed([each.tag for each in post.entities.hashtags or ()])
 
 
-def _mentions(post: Post) -> str | None:
+def _mentions(post: DeliveredPost) -> str | None:
     return listed([each.username for each in post.entities.mentions or ()])
 
 
-def _links(post: Post) -> str | None:
+def _links(post: DeliveredPost) -> str | None:
     return listed([each.target for each in post.entities.urls or ()])
 
 
-def _media(post: Post) -> str | None:
+def _media(post: DeliveredPost) -> str | None:
     if post.shown.attachments is None:
         return None
     found = [
@@ -52,8 +52,8 @@ def _media(post: Post) -> str | None:
     return json_text([{key: value for key, value in each.items() if value} for each in found])
 
 
-def _point(axis: int) -> Callable[[Post], float | None]:
-    def value(post: Post) -> float | None:
+def _point(axis: int) -> Callable[[DeliveredPost], float | None]:
+    def value(post: DeliveredPost) -> float | None:
         geo = post.data.geo
         point = geo.coordinates.coordinates if geo is not None and geo.coordinates is not None else None
         return point[axis] if point is not None and len(point) == 2 else None
@@ -61,11 +61,11 @@ def _point(axis: int) -> Callable[[Post], float | None]:
     return value
 
 
-def _edits(post: Post) -> tuple[str, ...]:
+def _edits(post: DeliveredPost) -> tuple[str, ...]:
     return post.data.edit_history_tweet_ids or post.data.edit_history_post_ids or ()
 
 
-def _polls(post: Post) -> str | None:
+def _polls(post: DeliveredPost) -> str | None:
     return json_text(post.includes.polls) if post.includes.polls else None
 
 
@@ -155,7 +155,7 @@ _OWN = (
 )
 
 
-def _standing(post: Post) -> Standing:
+def _standing(post: DeliveredPost) -> Standing:
     identity = post.data.id
     if not identity:
         return Standing(LineKind.NOTICE if bytes(post.line.errors) else LineKind.OTHER)

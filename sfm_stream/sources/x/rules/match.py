@@ -19,17 +19,17 @@ from collections.abc import Callable, Iterable
 from sfm_stream.matching.characters import fold
 from sfm_stream.matching.expression import And, Not, Or, Query, Term, terms
 from sfm_stream.matching.tokens import SEAM, tokenize
-from sfm_stream.sources.x.rules.post_view import Json, Post, either
+from sfm_stream.sources.x.rules.post_view import Json, PostView, either
 
-PostPredicate = Callable[[Post], bool]
+PostPredicate = Callable[[PostView], bool]
 """A rule made ready: whether a post matches it."""
 
 _EARTH_MILES = 3958.8
 
 
 def matches(query: Query, envelope: Json) -> bool:
-    """Whether the post matches; for many posts or rules, use `compile_query` and `Post` themselves."""
-    return compile_query(query)(Post(envelope))
+    """Whether the post matches; for many posts or rules, use `compile_query` and `PostView` themselves."""
+    return compile_query(query)(PostView(envelope))
 
 
 def compile_query(query: Query) -> PostPredicate:
@@ -72,7 +72,7 @@ def _phrase(term: Term) -> PostPredicate:
 def _near(term: Term) -> PostPredicate:
     words, distance = tokenize(term.value), int(term.numbers[0])
 
-    def test(post: Post) -> bool:
+    def test(post: PostView) -> bool:
         places = [[index for index, each in enumerate(post.words) if each == word] for word in words]
         span = distance + len(words) - 1
         return bool(places) and any(
@@ -104,7 +104,7 @@ def _within(words: list[str], text: str) -> bool:
     return bool(words) and f" {' '.join(words)} " in f" {' '.join(tokenize(text))} "
 
 
-def _in_texts(texts: Callable[[Post], Iterable[str]]) -> Callable[[Term], PostPredicate]:
+def _in_texts(texts: Callable[[PostView], Iterable[str]]) -> Callable[[Term], PostPredicate]:
     """The value's words, one after the other, in any of some texts about the post."""
 
     def prepare(term: Term) -> PostPredicate:
@@ -147,7 +147,7 @@ def _context(term: Term) -> PostPredicate:
 def _entity(term: Term) -> PostPredicate:
     wanted = tokenize(term.value)
 
-    def test(post: Post) -> bool:
+    def test(post: PostView) -> bool:
         names = [each.get("normalized_text") for each in post.entities("annotations")]
         names += [(each.get("entity") or {}).get("name") for each in post.data.get("context_annotations") or () if each]
         return any(tokenize(name) == wanted for name in names if name)
@@ -172,7 +172,7 @@ def _bounding_box(term: Term) -> PostPredicate:
     """A point lies in the box; a place lies in it as a whole."""
     west, south, east, north = term.numbers
 
-    def test(post: Post) -> bool:
+    def test(post: PostView) -> bool:
         box = post.box
         return box is not None and west <= box[0] and south <= box[1] and box[2] <= east and box[3] <= north
 
@@ -182,7 +182,7 @@ def _bounding_box(term: Term) -> PostPredicate:
 def _point_radius(term: Term) -> PostPredicate:
     longitude, latitude, miles = term.numbers
 
-    def test(post: Post) -> bool:
+    def test(post: PostView) -> bool:
         box = post.box
         return box is not None and all(
             _miles(longitude, latitude, east, north) <= miles for east in (box[0], box[2]) for north in (box[1], box[3])
@@ -205,7 +205,7 @@ def _sample(term: Term) -> PostPredicate:
     return lambda post: zlib.crc32(str(post.data.get("id", "")).encode()) % 100 < percent
 
 
-def _no(_: Post) -> bool:
+def _no(_: PostView) -> bool:
     return False
 
 

@@ -27,7 +27,7 @@ def _references(post: Json) -> dict[str, str]:
     return {each["type"]: each["id"] for each in references if each and "type" in each and "id" in each}
 
 
-class Post:
+class PostView:
     """What rules ask about a post, each found out once and only when asked.
 
     Args:

@@ -15,7 +15,7 @@ from sfm_stream.matching.expression import Query, cut, terms
 from sfm_stream.matching.tokens import is_unspaced, tokenize
 from sfm_stream.settings.model import Budget
 from sfm_stream.sources.x.rules.match import compile_query, unanswerable
-from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.post_view import PostView
 from sfm_stream.sources.x.rules.query import parse
 
 _DAY = 86400.0
@@ -82,7 +82,7 @@ def trial(rules: Iterable[tuple[str, str]], posts: Iterable[bytes]) -> Trial:
         seen.add(post_id)
         if (made := _made(envelope["data"])) is not None:
             times = [min([made, *times]), max([made, *times])]
-        post = Post(envelope)
+        post = PostView(envelope)
         try:
             tags = {tag for tag, test in tests if test(post)}
             unseen += post.quotes_unseen
@@ -109,7 +109,7 @@ def matcher(query: str) -> Callable[[bytes], bool]:
     def matches(line: bytes) -> bool:
         envelope = _envelope(line)
         try:
-            return envelope is not None and "data" in envelope and test(Post(envelope))
+            return envelope is not None and "data" in envelope and test(PostView(envelope))
         except (AttributeError, KeyError, TypeError, ValueError):
             return False  # something in it is of a type that X never sends there
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from sfm_stream.simulator import vocabulary
-from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.post_view import PostView
 from sfm_stream.sources.x.simulator.ids import Ids, stamp
 from sfm_stream.sources.x.simulator.texts import Json, Text, merged, prepend, shifted
 
@@ -38,7 +38,7 @@ class Draft:
 
     def __init__(self, envelope: Json) -> None:
         self.envelope = envelope
-        self.post = Post(envelope)
+        self.post = PostView(envelope)
         self.formats: dict[object, bytes] = {}
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from sfm_stream.matching.expression import QueryError
 from sfm_stream.sources.x.rules.match import compile_query
-from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.post_view import PostView
 from sfm_stream.sources.x.rules.query import parse
 from sfm_stream.sources.x.simulator.apps import App
 from sfm_stream.sources.x.simulator.ids import stamp
@@ -232,7 +232,7 @@ def show_usage(app: App, parameters: Mapping[str, str]) -> Answer:
     return 200, {"data": {key: value for key, value in facts.items() if key in asked}}
 
 
-def count_posts(posts: Sequence[Post], rate: float, parameters: Mapping[str, str]) -> Answer:
+def count_posts(posts: Sequence[PostView], rate: float, parameters: Mapping[str, str]) -> Answer:
     """GET counts: how many posts matched a query on each of the last days, if posts had come as these at this rate."""
     text = parameters.get("query", "")
     try:

@@ -13,7 +13,7 @@ from aiohttp import web
 from sfm_stream.simulator import serve
 from sfm_stream.simulator.control import Control
 from sfm_stream.simulator.ledger import Ledger
-from sfm_stream.sources.x.rules.post_view import Post
+from sfm_stream.sources.x.rules.post_view import PostView
 from sfm_stream.sources.x.simulator import actions, plan, rest
 from sfm_stream.sources.x.simulator.access import Access, AppSecret
 from sfm_stream.sources.x.simulator.apps import App, AppLimits
@@ -265,7 +265,7 @@ class Simulator:
         return rest.count_posts(self._typical, self._options.rate, request.query)
 
     @cached_property
-    def _typical(self) -> list[Post]:
+    def _typical(self) -> list[PostView]:
         """Posts by which those are counted that match a query: the recorded ones, or as the firehose makes them."""
         if self._options.recorded is not None:
             return [item.draft.post for item in self._options.recorded]
