@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-STREAMS = ("--tags", "streams")
-"""Options of a deployment: enough where filters and programs alone are concerned, and a third of the time."""
+BASE, SUPERVISOR, STREAMS = (("--tags", part) for part in ("base", "supervisor", "streams"))
+"""Options of a deployment: enough where a test concerns that part alone, and a third of the time."""
 
 
 class Recap(NamedTuple):

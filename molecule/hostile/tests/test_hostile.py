@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from deployment import Deployment
+from deployment import BASE, SUPERVISOR, Deployment
 from hosts import Host, wait
 
 PEOPLE = {"stranger": "nobody", "member": "reader", "operator": "operator", "process owner": "sfm"}
@@ -113,8 +113,8 @@ def test_a_link_that_the_process_owner_puts_in_the_place_of_its_data_is_refused(
 
 def test_the_next_deployment_takes_the_parent_away_from_the_process_owner(deployment: Deployment, one: Host) -> None:
     """Said in the diff; and from then on it cannot put anything in the place of data or state."""
-    assert "/var/lib/sfm" in deployment.deploy("--check", "--diff").text
-    deployment.deploy()
+    assert "/var/lib/sfm" in deployment.deploy(*BASE, "--check", "--diff").text
+    deployment.deploy(*BASE)
     assert one.run("stat -c '%U:%G %a' /var/lib/sfm").strip() == "root:root 755"
     assert not may(one, "sfm", "mv /var/lib/sfm/data /var/lib/sfm/aside")
     assert not may(one, "sfm", "touch /var/lib/sfm/mine")
@@ -126,20 +126,20 @@ def test_an_upgrade_says_who_lost_control_of_supervisord(deployment: Deployment,
     one.run(f"sed -i 's/root:sfm-operators/root:sfm/' {CONFIGURATION} && chgrp sfm {SOCKET}")
     assert may(one, "sfm", "supervisorctl pid")
     supervisord = one.run("supervisorctl pid")
-    run = deployment.deploy()
+    run = deployment.deploy(*SUPERVISOR)
     assert "belongs to sfm-operators now, and belonged to sfm." in " ".join(run.text.split())
     assert "No longer in control of its programs: reader, sfm." in " ".join(run.text.split())
     assert "add them to `sfm_operators`, but not sfm" in " ".join(run.text.split())
     assert not may(one, "sfm", "supervisorctl pid | grep '^[0-9]'")
     assert not may(one, "reader", "supervisorctl pid | grep '^[0-9]'")
     assert one.run("supervisorctl pid") == supervisord
-    assert deployment.deploy().changed == 0
+    assert deployment.deploy(*SUPERVISOR).changed == 0
 
 
 def test_a_process_owner_that_somebody_made_an_operator_is_taken_out_again(deployment: Deployment, one: Host) -> None:
     """By the deployment; and an inventory that says so is refused."""
     one.run("gpasswd -a sfm sfm-operators")
-    deployment.deploy()
+    deployment.deploy(*BASE)
     assert "sfm-operators" not in one.infra.user("sfm").groups
     assert "operator" in one.run("getent group sfm-operators")
     run = deployment.play("preflight", "-e", '{"sfm_operators": ["sfm"]}')
@@ -164,10 +164,10 @@ def test_a_directory_that_the_process_owner_could_not_reach_is_refused_before_an
 
 def test_group_writable_program_files_are_what_the_table_says(deployment: Deployment, one: Host) -> None:
     """SFM's way, with its risk; and back."""
-    deployment.deploy("-e", "sfm_group_may_write_programs=true")
+    deployment.deploy(*BASE, "-e", "sfm_group_may_write_programs=true")
     write = "touch /etc/sfm/supervisor.d/mine.txt && rm /etc/sfm/supervisor.d/mine.txt"
     assert {person for person, user in PEOPLE.items() if may(one, user, write)} == READERS
-    deployment.deploy()
+    deployment.deploy(*BASE)
     assert not [person for person, user in PEOPLE.items() if may(one, user, write)]
 
 
