@@ -1,40 +1,6 @@
 """A program's append-only record of what happened to its stream: one JSON object a line.
 
-Each line has ``time`` (UTC) and ``event``; what else depends on the event:
-
-===========  =======================================================================================
-event        fields
-===========  =======================================================================================
-start        pid, version, boot (of the machine), settings (sha256 of the settings file)
-salvage      segment, file, posts, bytes, torn_bytes, first_id, last_id, sha256, lost_after; unchecked (posts that
-             nothing vouches for); of a damaged one aside (the file that has all of it), aside_lines (that can be read
-             in it and may be altered), aside_since
-lost         segment, reason, posts, first_time, last_time: it was taken from under the program
-connect      endpoint, server_time (X's clock), attempts, backfill_minutes, credential (a fingerprint), replay
-             (``awaited``: the first line will tell how much of the gap is replayed, and the gap's entry follows)
-refused      reason, http_status, detail (X's own words); repeated only when it changes
-fields       left_out: what X does not take of what was asked for, and its words (detail); it goes on without
-disconnect   reason, planned, last_byte, seconds (that the connection held), posts, unmatched (that were not kept)
-gap          start, end, seconds, cause, planned, attempts, backfill_minutes, recovered (whether it was replayed)
-rotate       file, posts, bytes, first_id, last_id, first_time, last_time, sha256, duplicates
-rules        by, added, removed, kept (numbers), and the rules that were added and removed
-shortage     missing: rules that X held, that are still wanted and not there; 0 ends it. cause, since
-foreign      rules of the app that are not this filter's: what they match arrives, too
-account      post, name, id of its author, and the followed name or id that does not go with it: followed, followed_id
-message      kind, what, text, at, bytes (of a line that is cut): a line of the stream that is no post; or left_out,
-             since, until: how many more came in a minute than are kept
-overflow     posts, bytes, first_time, last_time: arrived and dropped, the writer being too slow
-unread       posts, bytes: had arrived when the program was stopped, and were not read in time
-torn         bytes: an incomplete last line of a connection
-slot         connection, client_ip, connected_at, action (``ours``: how X knows the connection just made)
-budget       reason, until, posts, dollars
-clock        seconds: by so much it was set while the program ran, ahead or (negative) back
-disk         free, floor, action
-settings     fault: settings that were not taken up
-journal      of this file itself: torn_bytes (an incomplete last line, taken off at start), skipped (lines that
-             cannot be read), lost (why its earlier entries are not here)
-stop         reason, planned, unwritten (since when posts arrived that could not be written any more)
-===========  =======================================================================================
+Each line has ``time`` (UTC) and ``event``; docs/journal.md lists the events with their fields.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from sfm_stream import clock, reading
 from sfm_stream.errors import StorageError
 from sfm_stream.reading import UnreadableError
 from sfm_stream.record import journal
+from sfm_stream.record.entries import KINDS
 from sfm_stream.record.journal import Journal, NoJournal, journal_path, read, tail
 from tests.support.disk import full_after
 from tests.support.journal import entries
@@ -234,3 +235,13 @@ def test_the_end_of_a_long_journal_is_read_without_the_rest(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(UnreadableError, match="fifo"):
         tail(tmp_path / "fifo", since)
+
+
+def test_the_documentation_lists_every_event_that_is_written_or_read() -> None:
+    """In docs/journal.md; and none that is not."""
+    root = Path(journal.__file__).parents[2]
+    sources = (path.read_text() for path in (root / "sfm_stream").rglob("*.py"))
+    written = {event for text in sources for event in re.findall(r'ournal\.write\(\s*"(\w+)"', text)}
+    documented = set(re.findall(r"^\| `(\w+)` \|", (root / "docs/journal.md").read_text(), re.MULTILINE))
+    assert len(written) > 15
+    assert documented == written | set(KINDS)
