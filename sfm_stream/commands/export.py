@@ -32,6 +32,7 @@ Examples:
   sfm-stream export elections --format xlsx --columns time,account,text,link -o lesson.xlsx --sample 500
   sfm-stream export elections --format ids -o elections-ids.txt
   sfm-stream export elections storms --format parquet -o posts.parquet
+  sfm-stream export elections --twarc -o for-the-old-notebook.csv
   sfm-stream export elections --pseudonymise ~/key --unique -o for-others.csv"""
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME... | FILE...")
@@ -60,6 +61,7 @@ Examples:
     help="Pseudonyms for accounts and posts, made with a secret key.",
 )
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N posts, the same each time.")
+@click.option("--twarc", is_flag=True, help="The columns of twarc-csv, for posts of X.")
 @click.option("--excel", is_flag=True, help="CSV that spreadsheets open right: a byte order mark, no formulas.")
 @click.option("--source", help="Where the posts of FILEs come from that do not bear a program's name.")
 @json_option
@@ -76,6 +78,7 @@ def export(
     unique: bool,
     key_file: Path | None,
     sample: int | None,
+    twarc: bool,
     excel: bool,
     source: str | None,
     as_json: bool,
@@ -123,6 +126,7 @@ def export(
         "unique": unique,
         "pseudonymise": "with a key" if key else None,
         "sample": sample,
+        "twarc": twarc,
         "excel": excel,
     }
     order = Order(
@@ -133,6 +137,7 @@ def export(
         columns=columns,
         excel=excel,
         key=key,
+        twarc=twarc,
         options={name: value for name, value in options.items() if value not in (None, False)},
     )
     files = sum(len(each.files) for each in streams)

@@ -44,18 +44,19 @@ EXTRA = (
 """Columns that are not of the post, but of its line."""
 
 
-def choose(tables: Mapping[str, Rows], asked: str | None, *, raw: bool) -> list[Field]:
+def choose(tables: Mapping[str, Rows], asked: str | None, *, raw: bool, neutral: bool = True) -> list[Field]:
     """The columns of an export.
 
     Args:
         tables: Of each source that it has posts of.
         asked: Names and commas, as ``--columns`` has them; ``+name`` adds to those that there are otherwise.
         raw: Whether the raw line is among those that there are otherwise.
+        neutral: Whether the columns that all sources share are there, too, where a table does not have them.
 
     Raises:
         UsageError: There is no column of a name; the message tells the nearest.
     """
-    known = _known(tables)
+    known = _known(tables, NEUTRAL if neutral else {})
     usual = [name for name in known if name not in (FILE, LINE, RAW)] + ([RAW] if raw else [])
     if not asked:
         return [known[name] for name in usual]
@@ -70,10 +71,10 @@ def choose(tables: Mapping[str, Rows], asked: str | None, *, raw: bool) -> list[
     return [known[name] for name in names]
 
 
-def _known(tables: Mapping[str, Rows]) -> dict[str, Field]:
-    """All columns of these sources: the neutral ones, each source's own, then those of the line."""
+def _known(tables: Mapping[str, Rows], shared: Mapping[str, tuple[ValueType, str, Privacy]]) -> dict[str, Field]:
+    """All columns of these sources: those that they share, each source's own, then those of the line."""
     found: dict[str, Field] = {}
-    for name, (kind, what, privacy) in NEUTRAL.items():
+    for name, (kind, what, privacy) in shared.items():
         found[name] = Field(name, kind, what, privacy, {})
     for source, rows in tables.items():
         for column in rows.columns:

@@ -34,6 +34,7 @@ class Order(NamedTuple):
         columns: As ``--columns`` has them; None for the usual ones.
         excel: Whether CSV is for a spreadsheet.
         key: What pseudonyms are made with; None for none.
+        twarc: Whether the columns are those of twarc-csv.
         options: What was asked, for the descriptor.
     """
 
@@ -44,6 +45,7 @@ class Order(NamedTuple):
     columns: str | None = None
     excel: bool = False
     key: bytes | None = None
+    twarc: bool = False
     options: Mapping[str, object] = {}
 
 
@@ -78,7 +80,7 @@ def run(
         StorageError: It cannot be written.
     """
     order.form.require()
-    tables = {each.source: source(each.source).rows() for each in order.streams}
+    tables = {each.source: _table(each, twarc=order.twarc) for each in order.streams}
     fields = _fields(order, tables)
     faults: list[str] = []
     part = order.path.with_name(f".{order.path.name}.part")
@@ -114,15 +116,29 @@ def run(
     return ExportOutcome(rows, sum((each.counts for each in posts), Counter()), notes, faults)
 
 
+def _table(stream: ChosenStream, *, twarc: bool) -> Rows:
+    of_source = source(stream.source)
+    if not twarc:
+        return of_source.rows()
+    if (table := of_source.twarc_rows()) is None:
+        raise UsageError(f"--twarc: twarc-csv has no columns for posts of {of_source.title}; leave it out")
+    return table
+
+
 def _fields(order: Order, tables: Mapping[str, Rows]) -> list[Field]:
     asked = order.columns
+    if order.twarc and order.key is not None:
+        raise UsageError("--twarc: its columns hold what pseudonyms replace; leave --twarc or --pseudonymise")
     if order.form.columns:
+        if order.twarc:
+            raise UsageError(f"--format {order.form.name} has one column, and takes no --twarc")
         if asked:
             raise UsageError(f"--format {order.form.name} has one column, and takes no --columns")
         if order.form.name == "ids" and order.key is not None:
             raise UsageError("--format ids is of ids, which pseudonyms would replace; leave one of the two")
         asked = order.form.columns
-    fields = columns.choose(tables, asked, raw=order.form.name == "parquet" and order.key is None)
+    raw = order.form.name == "parquet" and order.key is None
+    fields = columns.choose(tables, asked, raw=raw, neutral=not order.twarc)
     if order.key is not None and any(each.name == RAW for each in fields):
         raise UsageError("raw holds what pseudonyms replace; leave it out of --columns, or leave --pseudonymise")
     if order.form.name == "xlsx" and any(each.name == RAW for each in fields):

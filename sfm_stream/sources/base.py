@@ -163,6 +163,9 @@ class Source(Protocol):
     def rows(self) -> Rows:
         """Its table: a post as a row, for reading, exports and reports."""
 
+    def twarc_rows(self) -> Rows | None:
+        """The same with the columns of twarc-csv; None for posts that are none of X's, which that does not know."""
+
     def features(self, line: bytes) -> Features:
         """What a summary counts of a line; pure, and without an exception for any bytes."""
 

@@ -113,6 +113,9 @@ class _Bluesky(HostMatchedSource):
 
         return ROWS
 
+    def twarc_rows(self) -> None:
+        """See `sfm_stream.sources.base.Source`."""
+
     def features(self, line: bytes) -> Features:
         """See `sfm_stream.sources.base.Source`."""
         from sfm_stream.sources.bluesky.features import features

@@ -101,6 +101,9 @@ class _Wikimedia(HostMatchedSource):
 
         return ROWS
 
+    def twarc_rows(self) -> None:
+        """See `sfm_stream.sources.base.Source`."""
+
     def features(self, line: bytes) -> Features:
         """See `sfm_stream.sources.base.Source`."""
         from sfm_stream.sources.wikimedia.features import features

@@ -147,6 +147,12 @@ class _X:
 
         return ROWS
 
+    def twarc_rows(self) -> Rows:
+        """See `sfm_stream.sources.base.Source`."""
+        from sfm_stream.sources.x.twarc_table import TWARC_ROWS
+
+        return TWARC_ROWS
+
     def features(self, line: bytes) -> Features:
         """See `sfm_stream.sources.base.Source`."""
         from sfm_stream.sources.x.features import features

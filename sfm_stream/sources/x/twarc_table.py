@@ -1,0 +1,316 @@
+"""X's posts with the columns of twarc-csv 0.7, so that notebooks that were written for it go on.
+
+The values are those of ``twarc2 csv`` with its usual options, but for what pandas did to them there: whole numbers stay
+whole where others are missing, and truth is ``true``. A long text is whole, which twarc-csv does not know. A reply's,
+repost's or quoted post's account is known where that post was delivered. See
+https://github.com/DocNow/twarc-csv/blob/main/dataframe_converter.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from sfm_stream.sources.lenient import loads
+from sfm_stream.sources.rows import Column, Rows, Standing, Value, ValueType
+from sfm_stream.sources.x.posts import DeliveredPost
+from sfm_stream.sources.x.posts import read as read_post
+from sfm_stream.sources.x.table import ROWS as OWN_ROWS
+
+Json = dict[str, Any]
+
+_INTEGERS = frozenset(
+    [
+        "public_metrics.impression_count",
+        "public_metrics.reply_count",
+        "public_metrics.retweet_count",
+        "public_metrics.quote_count",
+        "public_metrics.like_count",
+        "public_metrics.bookmark_count",
+        "edit_controls.edits_remaining",
+        "attachments.poll.duration_minutes",
+        "author.public_metrics.followers_count",
+        "author.public_metrics.following_count",
+        "author.public_metrics.listed_count",
+        "author.public_metrics.tweet_count",
+    ]
+)
+_BOOLEANS = frozenset(
+    [
+        "edit_controls.is_edit_eligible",
+        "possibly_sensitive",
+        "withheld.copyright",
+        "author.protected",
+        "author.verified",
+        "author.withheld.copyright",
+    ]
+)
+NAMES = [
+    "id",
+    "conversation_id",
+    "referenced_tweets.replied_to.id",
+    "referenced_tweets.retweeted.id",
+    "referenced_tweets.quoted.id",
+    "author_id",
+    "in_reply_to_user_id",
+    "in_reply_to_username",
+    "retweeted_user_id",
+    "retweeted_username",
+    "quoted_user_id",
+    "quoted_username",
+    "created_at",
+    "text",
+    "lang",
+    "source",
+    "public_metrics.impression_count",
+    "public_metrics.reply_count",
+    "public_metrics.retweet_count",
+    "public_metrics.quote_count",
+    "public_metrics.like_count",
+    "public_metrics.bookmark_count",
+    "reply_settings",
+    "edit_history_tweet_ids",
+    "edit_controls.edits_remaining",
+    "edit_controls.editable_until",
+    "edit_controls.is_edit_eligible",
+    "possibly_sensitive",
+    "withheld.scope",
+    "withheld.copyright",
+    "withheld.country_codes",
+    "entities.annotations",
+    "entities.cashtags",
+    "entities.hashtags",
+    "entities.mentions",
+    "entities.urls",
+    "context_annotations",
+    "attachments.media",
+    "attachments.media_keys",
+    "attachments.poll.duration_minutes",
+    "attachments.poll.end_datetime",
+    "attachments.poll.id",
+    "attachments.poll.options",
+    "attachments.poll.voting_status",
+    "attachments.poll_ids",
+    "author.id",
+    "author.created_at",
+    "author.username",
+    "author.name",
+    "author.description",
+    "author.entities.description.cashtags",
+    "author.entities.description.hashtags",
+    "author.entities.description.mentions",
+    "author.entities.description.urls",
+    "author.entities.url.urls",
+    "author.url",
+    "author.location",
+    "author.pinned_tweet_id",
+    "author.profile_image_url",
+    "author.protected",
+    "author.public_metrics.followers_count",
+    "author.public_metrics.following_count",
+    "author.public_metrics.listed_count",
+    "author.public_metrics.tweet_count",
+    "author.verified",
+    "author.verified_type",
+    "author.withheld.scope",
+    "author.withheld.copyright",
+    "author.withheld.country_codes",
+    "geo.coordinates.coordinates",
+    "geo.coordinates.type",
+    "geo.country",
+    "geo.country_code",
+    "geo.full_name",
+    "geo.geo.bbox",
+    "geo.geo.type",
+    "geo.id",
+    "geo.name",
+    "geo.place_id",
+    "geo.place_type",
+    "matching_rules",
+    "__twarc.retrieved_at",
+    "__twarc.url",
+    "__twarc.version",
+]
+"""The columns, in their order: ``DEFAULT_TWEET_COLUMNS`` of twarc-csv 0.7.2."""
+
+
+class FlatPost:
+    """A post as twarc flattens it: what it refers to stands where it is referred to.
+
+    Attributes:
+        post: The same, for what it is among the others.
+        parts: The beginnings of column names -> where their values are; ``""`` for the post itself.
+    """
+
+    __slots__ = ("parts", "post")
+
+    def __init__(self, line: Json, post: DeliveredPost) -> None:
+        self.post = post
+        data, includes = _object(line.get("data")), _object(line.get("includes"))
+        users = _by(includes, "users", "id")
+        names = _by(includes, "users", "username")
+        delivered = _by(includes, "tweets", "id") or _by(includes, "posts", "id")
+        references: dict[str, Json] = {}
+        for each in _objects(data.get("referenced_tweets") or data.get("referenced_posts")):
+            references[str(each.get("type"))] = {**each, **delivered.get(str(each.get("id")), {})}
+        repeated = references.get("retweeted", {})
+
+        def inherited(key: str) -> Any:  # noqa: ANN401 - whatever X sends
+            """Of a repost the original's: X cuts a repost's own text, and counts nothing for it."""
+            return repeated[key] if key in repeated else data.get(key)
+
+        shown = repeated if "text" in repeated else data
+        note = _object(shown.get("note_tweet") or shown.get("note_post"))
+        attachments, geo = _object(inherited("attachments")), _object(data.get("geo"))
+        media, polls = _by(includes, "media", "media_key"), _by(includes, "polls", "id")
+        author = users.get(str(data.get("author_id")), {})
+        self.parts: dict[str, Json] = {
+            "": {
+                **data,
+                "text": note.get("text") or inherited("text"),
+                "context_annotations": inherited("context_annotations"),
+                "matching_rules": line.get("matching_rules"),
+                "in_reply_to_username": _name(references.get("replied_to"), users),
+                "retweeted_user_id": repeated.get("author_id"),
+                "retweeted_username": _name(repeated, users),
+                "quoted_user_id": references.get("quoted", {}).get("author_id"),
+                "quoted_username": _name(references.get("quoted"), users),
+            },
+            "referenced_tweets": references,
+            "public_metrics": _object(inherited("public_metrics")),
+            "entities": _entities(_object(note.get("entities") or inherited("entities")), names),
+            "attachments": {
+                **attachments,
+                "media": [media.get(str(key), {}) for key in _list(attachments.get("media_keys"))] or None,
+                "poll": next((polls.get(str(key), {}) for key in reversed(_list(attachments.get("poll_ids")))), {}),
+            },
+            "author": _author(author, names),
+            "geo": {**geo, **_by(includes, "places", "id").get(str(geo.get("place_id")), {})},
+        }
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(value: object) -> list[Json]:
+    return [each for each in _list(value) if isinstance(each, dict)]
+
+
+def _by(includes: Json, kind: str, key: str) -> dict[str, Json]:
+    return {str(each[key]): each for each in _objects(includes.get(kind)) if key in each}
+
+
+def _name(referred: Json | None, users: Mapping[str, Json]) -> object:
+    return users.get(str((referred or {}).get("author_id")), {}).get("username")
+
+
+def _entities(found: Json, names: Mapping[str, Json]) -> Json:
+    """What stands in a text: tags and accounts with their signs, links as the addresses that they lead to."""
+    told = dict(found)
+    for kind, sign in (("cashtags", "$"), ("hashtags", "#")):
+        if kind in found:
+            told[kind] = [f"{sign}{each.get('tag')}" for each in _objects(found[kind])]
+    if "mentions" in found:
+        given = [str(each.get("username")) for each in _objects(found["mentions"])]
+        told["mentions"] = [f"@{names.get(name, {}).get('username', name)}" for name in given]
+    if "urls" in found:
+        told["urls"] = [
+            each.get("display_url") if "media_key" in each else _target(each) for each in _objects(found["urls"])
+        ]
+    return told
+
+
+def _target(url: Json) -> object:
+    return url.get("expanded_url", url.get("url"))
+
+
+def _author(author: Json, names: Mapping[str, Json]) -> Json:
+    entities = _object(author.get("entities"))
+    if not entities:
+        return author
+    told = {**author, "entities": dict(entities)}
+    if "description" in entities:
+        told["entities"]["description"] = _entities(_object(entities["description"]), names)
+    if urls := [_target(each) for each in _objects(_object(entities.get("url")).get("urls"))]:
+        told["entities"]["url"] = {"urls": urls}
+        told["url"] = urls[-1]
+    return told
+
+
+def _value(name: str) -> Callable[[FlatPost], Value]:
+    first, _, rest = name.partition(".")
+    path = tuple(rest.split(".")) if rest else (first,)
+    part = first if rest else ""
+    # Of parts that twarc does not move, the post itself has the whole.
+    own = rest and first in ("edit_controls", "withheld", "__twarc")
+
+    def value(post: FlatPost) -> Value:
+        found: Any = _object(post.parts[""].get(first)) if own else post.parts[part]
+        for key in path:
+            if not isinstance(found, dict):
+                return None
+            found = found.get(key)
+        if isinstance(found, str):
+            # As twarc-csv does, so that each post is a line of the file.
+            return found.replace("\r", "").replace("\n", r"\n") if "\n" in found or "\r" in found else found
+        if isinstance(found, list | dict):
+            return json.dumps(found)
+        return found  # type: ignore[no-any-return]
+
+    return _fitting(value, name)
+
+
+def _fitting(value: Callable[[FlatPost], Value], name: str) -> Callable[[FlatPost], Value]:
+    """Values of the column's type alone: what X sends otherwise is empty, and in `raw`."""
+    kind = _kind(name)
+    if kind is ValueType.INTEGER:
+        return lambda post: found if type(found := value(post)) is int else None
+    if kind is ValueType.BOOLEAN:
+        return lambda post: found if isinstance(found := value(post), bool) else None
+
+    def text(post: FlatPost) -> Value:
+        found = value(post)
+        return found if found is None or isinstance(found, str) else json.dumps(found)
+
+    return text
+
+
+def _kind(name: str) -> ValueType:
+    if name in _INTEGERS:
+        return ValueType.INTEGER
+    return ValueType.BOOLEAN if name in _BOOLEANS else ValueType.TEXT
+
+
+_DECODE = msgspec.json.Decoder().decode
+
+
+def _read(line: bytes) -> FlatPost | None:
+    post = read_post(line)
+    if post is None:
+        return None
+    try:
+        found = _DECODE(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = loads(line)  # `read_post` has read it, so this can
+    return FlatPost(_object(found), post)
+
+
+def _standing(flat: FlatPost) -> Standing:
+    return OWN_ROWS.standing(flat.post)
+
+
+TWARC_ROWS: Rows = OWN_ROWS._replace(
+    columns=tuple(Column(name, _kind(name), "see twarc-csv", _value(name)) for name in NAMES),
+    read=_read,
+    standing=_standing,
+    sent=lambda flat: OWN_ROWS.sent(flat.post),
+)
+"""The table; `Rows.columns` are twarc's alone."""
