@@ -79,9 +79,11 @@ def describe(
         "name": re.sub(r"[^a-z0-9._-]+", "-", path.name.lower()),
         "path": path.name,
         "mediatype": form.mediatype,
-        "bytes": path.stat().st_size,
         "hash": f"sha256:{digest}",
     }
+    size = path.stat().st_size
+    if form.name != "parquet":  # of which frictionless counts no bytes, and so finds them wrong
+        resource["bytes"] = size
     if form.name in ("csv", "jsonl", "parquet", "xlsx"):
         resource |= {"format": form.name, "encoding": "utf-8"} if form.name == "csv" else {"format": form.name}
         if form.name == "csv":
@@ -92,6 +94,7 @@ def describe(
     resource[_OURS] = {
         "version": __version__,
         "rows": rows,
+        "bytes": size,
         "from": clock.text(span.start) if span.start else None,
         "to": clock.text(span.end) if span.end else None,
         "options": dict(options),
@@ -228,7 +231,7 @@ def _readme(resources: Sequence[Mapping[str, Any]]) -> str:
 def _of_file(resource: Mapping[str, Any]) -> list[str]:
     ours = resource[_OURS]
     span = f"from {ours['from'] or 'the beginning'} to {ours['to'] or 'the end of what was collected'}"
-    lines = [f"## {resource['path']}", "", f"{ours['rows']:,} rows, {span}; {resource['bytes']:,} bytes.", ""]
+    lines = [f"## {resource['path']}", "", f"{ours['rows']:,} rows, {span}; {ours['bytes']:,} bytes.", ""]
     lines += [f"    {resource['hash'].removeprefix('sha256:')}  {resource['path']}", ""]
     if ours["options"]:
         lines += ["Made with " + ", ".join(f"`--{key} {value}`" for key, value in ours["options"].items()) + ".", ""]
