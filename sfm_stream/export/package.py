@@ -200,15 +200,16 @@ def _gaps(origin: Origin, span: Span, state: Path) -> list[dict[str, Any]]:
 
 
 def _known(path: Path) -> tuple[list[dict[str, Any]] | None, list[str]]:
-    """The entries of a descriptor of ours; None where it is another's."""
+    """The entries of a descriptor of ours; None where it is another's, or of a release that says other things."""
     try:
         found = msgspec.json.decode(reading.read_small(path, 1 << 28), type=dict[str, Any])
         entries = found["resources"]
         if all(_OURS in each and isinstance(each["path"], str) for each in entries):
+            _readme(entries)  # which asks for all that is needed of them
             return list(entries), []
     except FileNotFoundError:
         return [], []
-    except (OSError, KeyError, TypeError, *reading.DAMAGE):
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, *reading.DAMAGE):
         pass
     return None, []
 
@@ -230,8 +231,9 @@ def _readme(resources: Sequence[Mapping[str, Any]]) -> str:
 
 def _of_file(resource: Mapping[str, Any]) -> list[str]:
     ours = resource[_OURS]
+    size = ours["bytes"] if "bytes" in ours else resource["bytes"]  # where they stood before
     span = f"from {ours['from'] or 'the beginning'} to {ours['to'] or 'the end of what was collected'}"
-    lines = [f"## {resource['path']}", "", f"{ours['rows']:,} rows, {span}; {ours['bytes']:,} bytes.", ""]
+    lines = [f"## {resource['path']}", "", f"{ours['rows']:,} rows, {span}; {size:,} bytes.", ""]
     lines += [f"    {resource['hash'].removeprefix('sha256:')}  {resource['path']}", ""]
     if ours["options"]:
         lines += ["Made with " + ", ".join(f"`--{key} {value}`" for key, value in ours["options"].items()) + ".", ""]

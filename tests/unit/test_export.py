@@ -228,3 +228,17 @@ def test_the_docs_have_every_column() -> None:
         for column in registry.source(name).rows().columns:
             if column.name not in NEUTRAL:
                 assert f"| `{column.name}` | {column.what} |" in page, (name, column.name)
+
+
+@pytest.mark.parametrize("change", ["rows", "from", "streams", "hash"])
+def test_a_descriptor_of_another_release_is_left_alone(hostile: Path, tmp_path: Path, change: str) -> None:
+    """The export is done, and says where its own descriptor is."""
+    exported(tmp_path / "one.csv", hostile)
+    descriptor = tmp_path / "datapackage.json"
+    content = json.loads(descriptor.read_bytes())
+    (resource,) = content["resources"]
+    del (resource if change == "hash" else resource["sfm-stream"])[change]
+    descriptor.write_text(json.dumps(content))
+    said = exported(tmp_path / "two.csv", hostile)
+    assert "is not of this program's making: the descriptor is two.csv.datapackage.json" in said
+    assert json.loads(descriptor.read_bytes()) == content

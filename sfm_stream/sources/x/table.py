@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -156,12 +156,23 @@ _OWN = (
 
 
 def _standing(post: DeliveredPost) -> Standing:
-    identity = post.data.id
+    data = post.data
+    return standing_of(data.id, data.author_id, _edits(post), notice=bool(bytes(post.line.errors)))
+
+
+def standing_of(identity: str | None, account: str | None, edits: Sequence[str], *, notice: bool) -> Standing:
+    """What a line is among the others.
+
+    Args:
+        identity: The post's id; none in a message.
+        account: Its author's.
+        edits: The ids of its versions, the first first.
+        notice: Whether a message says that something is amiss.
+    """
     if not identity:
-        return Standing(LineKind.NOTICE if bytes(post.line.errors) else LineKind.OTHER)
-    edits = _edits(post)
+        return Standing(LineKind.NOTICE if notice else LineKind.OTHER)
     before = edits[: edits.index(identity)] if identity in edits else ()
-    keys = (identity, f"account {post.data.author_id}") if post.data.author_id else (identity,)
+    keys = (identity, f"account {account}") if account else (identity,)
     return Standing(LineKind.POST, keys, replaces=tuple(before))
 
 

@@ -15,10 +15,8 @@ from typing import Any
 import msgspec
 
 from sfm_stream.sources.lenient import loads
-from sfm_stream.sources.rows import Column, Rows, Standing, Value, ValueType
-from sfm_stream.sources.x.posts import DeliveredPost
-from sfm_stream.sources.x.posts import read as read_post
-from sfm_stream.sources.x.table import ROWS as OWN_ROWS
+from sfm_stream.sources.rows import Column, Rows, Standing, Value, ValueType, utc_text
+from sfm_stream.sources.x.table import ROWS, standing_of
 
 Json = dict[str, Any]
 
@@ -137,18 +135,24 @@ NAMES = [
 """The columns, in their order: ``DEFAULT_TWEET_COLUMNS`` of twarc-csv 0.7.2."""
 
 
+_INHERITED = ("text", "entities", "attachments", "context_annotations", "public_metrics")
+_DECODE = msgspec.json.Decoder().decode
+_ENCODE = json.JSONEncoder().encode
+"""As Python's `json` writes, which is what twarc-csv calls: with blanks, and nothing but ASCII."""
+
+
 class FlatPost:
     """A post as twarc flattens it: what it refers to stands where it is referred to.
 
     Attributes:
-        post: The same, for what it is among the others.
+        line: All of the line.
         parts: The beginnings of column names -> where their values are; ``""`` for the post itself.
     """
 
-    __slots__ = ("parts", "post")
+    __slots__ = ("line", "parts")
 
-    def __init__(self, line: Json, post: DeliveredPost) -> None:
-        self.post = post
+    def __init__(self, line: Json) -> None:
+        self.line = line
         data, includes = _object(line.get("data")), _object(line.get("includes"))
         users = _by(includes, "users", "id")
         names = _by(includes, "users", "username")
@@ -156,39 +160,36 @@ class FlatPost:
         references: dict[str, Json] = {}
         for each in _objects(data.get("referenced_tweets") or data.get("referenced_posts")):
             references[str(each.get("type"))] = {**each, **delivered.get(str(each.get("id")), {})}
-        repeated = references.get("retweeted", {})
-
-        def inherited(key: str) -> Any:  # noqa: ANN401 - whatever X sends
-            """Of a repost the original's: X cuts a repost's own text, and counts nothing for it."""
-            return repeated[key] if key in repeated else data.get(key)
-
-        shown = repeated if "text" in repeated else data
-        note = _object(shown.get("note_tweet") or shown.get("note_post"))
-        attachments, geo = _object(inherited("attachments")), _object(data.get("geo"))
-        media, polls = _by(includes, "media", "media_key"), _by(includes, "polls", "id")
-        author = users.get(str(data.get("author_id")), {})
+        repeated, quoted = references.get("retweeted", {}), references.get("quoted", {})
+        # Of a repost the original's: X cuts a repost's own text, and counts nothing for it.
+        shown = {**data, **{key: repeated[key] for key in _INHERITED if key in repeated}} if repeated else data
+        whole = repeated if "text" in repeated else data
+        note = _object(whole.get("note_tweet") or whole.get("note_post"))
+        geo, attachments = _object(data.get("geo")), _object(shown.get("attachments"))
+        if attachments:
+            media, polls = _by(includes, "media", "media_key"), _by(includes, "polls", "id")
+            attachments = {
+                **attachments,
+                "media": [media.get(str(key), {}) for key in _list(attachments.get("media_keys"))] or None,
+                "poll": next((polls.get(str(key), {}) for key in reversed(_list(attachments.get("poll_ids")))), {}),
+            }
         self.parts: dict[str, Json] = {
             "": {
-                **data,
-                "text": note.get("text") or inherited("text"),
-                "context_annotations": inherited("context_annotations"),
+                **shown,
+                "text": note.get("text") or shown.get("text"),
                 "matching_rules": line.get("matching_rules"),
                 "in_reply_to_username": _name(references.get("replied_to"), users),
                 "retweeted_user_id": repeated.get("author_id"),
                 "retweeted_username": _name(repeated, users),
-                "quoted_user_id": references.get("quoted", {}).get("author_id"),
-                "quoted_username": _name(references.get("quoted"), users),
+                "quoted_user_id": quoted.get("author_id"),
+                "quoted_username": _name(quoted, users),
             },
             "referenced_tweets": references,
-            "public_metrics": _object(inherited("public_metrics")),
-            "entities": _entities(_object(note.get("entities") or inherited("entities")), names),
-            "attachments": {
-                **attachments,
-                "media": [media.get(str(key), {}) for key in _list(attachments.get("media_keys"))] or None,
-                "poll": next((polls.get(str(key), {}) for key in reversed(_list(attachments.get("poll_ids")))), {}),
-            },
-            "author": _author(author, names),
-            "geo": {**geo, **_by(includes, "places", "id").get(str(geo.get("place_id")), {})},
+            "public_metrics": _object(shown.get("public_metrics")),
+            "entities": _entities(_object(note.get("entities") or shown.get("entities")), names),
+            "attachments": attachments,
+            "author": _author(users.get(str(data.get("author_id")), {}), names),
+            "geo": {**geo, **_by(includes, "places", "id").get(str(geo.get("place_id")), {})} if geo else geo,
         }
 
 
@@ -247,40 +248,40 @@ def _author(author: Json, names: Mapping[str, Json]) -> Json:
 
 def _value(name: str) -> Callable[[FlatPost], Value]:
     first, _, rest = name.partition(".")
-    path = tuple(rest.split(".")) if rest else (first,)
-    part = first if rest else ""
     # Of parts that twarc does not move, the post itself has the whole.
-    own = rest and first in ("edit_controls", "withheld", "__twarc")
+    part, path = ("", name) if first in ("edit_controls", "withheld", "__twarc") or not rest else (first, rest)
+    *above, last = path.split(".")
+    fitting = {ValueType.INTEGER: _integer, ValueType.BOOLEAN: _boolean}.get(_kind(name), _text)
 
-    def value(post: FlatPost) -> Value:
-        found: Any = _object(post.parts[""].get(first)) if own else post.parts[part]
-        for key in path:
+    def direct(post: FlatPost) -> Value:
+        found = post.parts[part].get(last)
+        return None if found is None else fitting(found)
+
+    def nested(post: FlatPost) -> Value:
+        found: Any = post.parts[part]
+        for key in above:
+            found = found.get(key)
             if not isinstance(found, dict):
                 return None
-            found = found.get(key)
-        if isinstance(found, str):
-            # As twarc-csv does, so that each post is a line of the file.
-            return found.replace("\r", "").replace("\n", r"\n") if "\n" in found or "\r" in found else found
-        if isinstance(found, list | dict):
-            return json.dumps(found)
-        return found  # type: ignore[no-any-return]
+        found = found.get(last)
+        return None if found is None else fitting(found)
 
-    return _fitting(value, name)
+    return nested if above else direct
 
 
-def _fitting(value: Callable[[FlatPost], Value], name: str) -> Callable[[FlatPost], Value]:
-    """Values of the column's type alone: what X sends otherwise is empty, and in `raw`."""
-    kind = _kind(name)
-    if kind is ValueType.INTEGER:
-        return lambda post: found if type(found := value(post)) is int else None
-    if kind is ValueType.BOOLEAN:
-        return lambda post: found if isinstance(found := value(post), bool) else None
+def _integer(found: object) -> Value:
+    return found if type(found) is int else None
 
-    def text(post: FlatPost) -> Value:
-        found = value(post)
-        return found if found is None or isinstance(found, str) else json.dumps(found)
 
-    return text
+def _boolean(found: object) -> Value:
+    return found if isinstance(found, bool) else None
+
+
+def _text(found: object) -> Value:
+    if isinstance(found, str):
+        # As twarc-csv does, so that each post is a line of the file.
+        return found.replace("\r", "").replace("\n", r"\n") if "\n" in found or "\r" in found else found
+    return _ENCODE(found)
 
 
 def _kind(name: str) -> ValueType:
@@ -289,28 +290,37 @@ def _kind(name: str) -> ValueType:
     return ValueType.BOOLEAN if name in _BOOLEANS else ValueType.TEXT
 
 
-_DECODE = msgspec.json.Decoder().decode
-
-
 def _read(line: bytes) -> FlatPost | None:
-    post = read_post(line)
-    if post is None:
-        return None
     try:
         found = _DECODE(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = loads(line)  # `read_post` has read it, so this can
-    return FlatPost(_object(found), post)
+        try:
+            found = loads(line)
+        except (ValueError, RecursionError):
+            return None
+    return FlatPost(found) if isinstance(found, dict) else None
 
 
 def _standing(flat: FlatPost) -> Standing:
-    return OWN_ROWS.standing(flat.post)
+    data = _object(flat.line.get("data"))
+    edits = _list(data.get("edit_history_tweet_ids") or data.get("edit_history_post_ids"))
+    notice = bool(flat.line.get("errors"))
+    return standing_of(_id(data, "id"), _id(data, "author_id"), edits, notice=notice)
 
 
-TWARC_ROWS: Rows = OWN_ROWS._replace(
+def _id(data: Json, key: str) -> str | None:
+    found = data.get(key)
+    return found if isinstance(found, str) else None
+
+
+def _sent(flat: FlatPost) -> str | None:
+    return utc_text(_id(_object(flat.line.get("data")), "created_at"))
+
+
+TWARC_ROWS: Rows = ROWS._replace(
     columns=tuple(Column(name, _kind(name), "see twarc-csv", _value(name)) for name in NAMES),
     read=_read,
     standing=_standing,
-    sent=lambda flat: OWN_ROWS.sent(flat.post),
+    sent=_sent,
 )
 """The table; `Rows.columns` are twarc's alone."""
