@@ -160,9 +160,9 @@ class _Work:
 
     def limit(self, streams: Iterable[ChosenStream], size: int) -> int:
         """The largest number of a sample of this size; see `sfm_stream.export.sample`."""
-        from sfm_stream.export.sample import Sample
+        from sfm_stream.export.sample import PostSample
 
-        drawn = Sample(size)
+        drawn = PostSample(size)
         for stream in streams:
             for lines in self._wanted(stream, self._reader(stream, quiet=True), None):
                 for line in lines:

@@ -14,7 +14,7 @@ from sfm_stream import __version__, clock, reading
 from sfm_stream.durable import replace_file
 from sfm_stream.export.columns import Field
 from sfm_stream.export.files import Span
-from sfm_stream.export.formats import Format
+from sfm_stream.export.formats import ExportFormat
 from sfm_stream.record import journal, last_run, status
 from sfm_stream.record.gaps import coverage
 from sfm_stream.record.history import during, versions
@@ -57,7 +57,7 @@ class Origin(NamedTuple):
 
 def describe(
     path: Path,
-    form: Format,
+    form: ExportFormat,
     fields: Sequence[Field],
     origins: Sequence[Origin],
     *,
@@ -138,7 +138,7 @@ def keep(directory: Path, resource: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _field(field: Field, form: Format) -> dict[str, Any]:
+def _field(field: Field, form: ExportFormat) -> dict[str, Any]:
     described: dict[str, Any] = {"name": field.name, "type": _TYPES[field.kind], "description": field.what}
     if field.kind is ValueType.BOOLEAN and form.name == "csv":
         described |= {"trueValues": ["true"], "falseValues": ["false"]}

@@ -12,7 +12,7 @@ from sfm_stream.export.chosen import ChosenStream
 from sfm_stream.export.files import InputFile, Places, Span, within
 from sfm_stream.export.keys import Keys
 from sfm_stream.export.reader import Batch, Reader
-from sfm_stream.export.sample import Sample, number
+from sfm_stream.export.sample import PostSample, number
 from sfm_stream.export.spans import within as sent_within
 from sfm_stream.sources.lenient import loads
 from sfm_stream.sources.lines import LineKind
@@ -44,7 +44,7 @@ class Criteria(NamedTuple):
     sample: int | None = None
 
 
-class Post(NamedTuple):
+class ChosenPost(NamedTuple):
     """A line that is wanted.
 
     Attributes:
@@ -119,12 +119,12 @@ class Posts:
                 keys.end(standing.ends, place, edited=standing.kind is LineKind.POST)
                 keys.end(standing.replaces, None, edited=True)
 
-    def draw(self, sample: Sample) -> None:
+    def draw(self, sample: PostSample) -> None:
         """Shows a sample all that may be chosen."""
         for post in self._chosen(Counter(), lambda _line: None):
             sample.show(self._identity(post))
 
-    def chosen(self, limit: int | None) -> Iterator[Post]:
+    def chosen(self, limit: int | None) -> Iterator[ChosenPost]:
         """The posts in order of arrival; of a sample those up to its limit."""
         for post in self._chosen(self.counts, self._report):
             if limit is not None and number(self._identity(post)) > limit:
@@ -138,7 +138,7 @@ class Posts:
                 self.last = max(self.last or sent, sent)
             yield post
 
-    def _chosen(self, counts: Counter[str], report: Callable[[str], None]) -> Iterator[Post]:
+    def _chosen(self, counts: Counter[str], report: Callable[[str], None]) -> Iterator[ChosenPost]:
         rows, keys, everything = self.rows, self._keys, self._wanted.with_deleted
         span = self._wanted.span
         inside = sent_within(span) if span.start or span.end else None
@@ -165,7 +165,7 @@ class Posts:
                 if keys.told and not everything and (why := keys.gone(standing.keys, place)):
                     counts[why] += 1
                     continue
-                yield Post(batch.source, line, what)
+                yield ChosenPost(batch.source, line, what)
         counts.update(reader.counts)
 
     def _placed(self, batch: Batch) -> Iterator[tuple[int, bytes]]:
@@ -174,7 +174,7 @@ class Posts:
         for index, line in enumerate(batch.lines):
             yield place + index, clean(line) if _NUL in line else line
 
-    def _identity(self, post: Post) -> bytes:
+    def _identity(self, post: ChosenPost) -> bytes:
         standing: Standing = self.rows.standing(post.what)
         if standing.keys and not self._wanted.with_deleted:
             return f"{self.stream.source} {standing.keys[0]}".encode()

@@ -8,7 +8,7 @@ from typing import Any
 from sfm_stream.export import columns
 from sfm_stream.export.columns import FILE, LINE, RAW, Field
 from sfm_stream.export.formats import Writer
-from sfm_stream.export.posts import Post, Posts
+from sfm_stream.export.posts import ChosenPost, Posts
 from sfm_stream.export.reader import strict
 from sfm_stream.sources.rows import Value
 
@@ -19,7 +19,9 @@ _ROWS = 500
 """Rows that are given to a writer at a time."""
 
 
-def row_maker(fields: Sequence[Field], posts: Posts, changes: Sequence[Change] = ()) -> Callable[[Post], list[Value]]:
+def row_maker(
+    fields: Sequence[Field], posts: Posts, changes: Sequence[Change] = ()
+) -> Callable[[ChosenPost], list[Value]]:
     """What makes the row of a post; `changes` apply to the columns of the post, in their order."""
 
     def change(field: Field, value: Callable[[Any], Value]) -> Callable[[Any], Value]:
@@ -28,7 +30,7 @@ def row_maker(fields: Sequence[Field], posts: Posts, changes: Sequence[Change] =
         return value
 
     standing = posts.rows.standing
-    of_line: Mapping[str, Callable[[Post], Value]] = {
+    of_line: Mapping[str, Callable[[ChosenPost], Value]] = {
         FILE: lambda post: post.source.name,
         LINE: lambda post: standing(post.what).kind.value,
         RAW: _raw,
@@ -38,7 +40,7 @@ def row_maker(fields: Sequence[Field], posts: Posts, changes: Sequence[Change] =
     if not added:
         return lambda post: make(post.what)
 
-    def made(post: Post) -> list[Value]:
+    def made(post: ChosenPost) -> list[Value]:
         row = make(post.what)
         for index, value in added:
             row.insert(index, value(post))
@@ -50,7 +52,7 @@ def row_maker(fields: Sequence[Field], posts: Posts, changes: Sequence[Change] =
 def written(
     posts: Posts,
     writer: Writer,
-    make: Callable[[Post], list[Value]],
+    make: Callable[[ChosenPost], list[Value]],
     limit: int | None = None,
     advance: Callable[[int], None] = lambda _rows: None,
 ) -> int:
@@ -80,6 +82,6 @@ def written(
     return done + len(rows)
 
 
-def _raw(post: Post) -> str | None:
+def _raw(post: ChosenPost) -> str | None:
     line = strict(post.line)
     return None if line is None else line.decode()

@@ -13,12 +13,12 @@ from sfm_stream.errors import StorageError, UsageError
 from sfm_stream.export import columns, package
 from sfm_stream.export.chosen import ChosenStream, HostDirectories
 from sfm_stream.export.columns import RAW, Field
-from sfm_stream.export.formats import Format
+from sfm_stream.export.formats import ExportFormat
 from sfm_stream.export.keys import Keys
 from sfm_stream.export.posts import Criteria, Posts
 from sfm_stream.export.pseudonyms import Pseudonyms
 from sfm_stream.export.rows import Change, row_maker, written
-from sfm_stream.export.sample import Sample
+from sfm_stream.export.sample import PostSample
 from sfm_stream.sources.registry import source
 from sfm_stream.sources.rows import Rows
 
@@ -40,7 +40,7 @@ class Order(NamedTuple):
 
     streams: Sequence[ChosenStream]
     wanted: Criteria
-    form: Format
+    form: ExportFormat
     path: Path
     columns: str | None = None
     excel: bool = False
@@ -160,7 +160,7 @@ def _posts(
 def _draw(posts: Sequence[Posts], size: int | None) -> int | None:
     if size is None:
         return None
-    sample = Sample(size)
+    sample = PostSample(size)
     for each in posts:
         each.draw(sample)
     return sample.limit

@@ -11,7 +11,7 @@ def number(identity: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(identity, digest_size=8).digest())
 
 
-class Sample:
+class PostSample:
     """Draws `size` of the things that it is shown; each has the same chance."""
 
     def __init__(self, size: int) -> None:

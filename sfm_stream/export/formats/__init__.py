@@ -37,7 +37,7 @@ class Writer(Protocol):
         """
 
 
-class Format(NamedTuple):
+class ExportFormat(NamedTuple):
     """A format of exports.
 
     Attributes:
@@ -82,18 +82,18 @@ _TEXT = "sfm_stream.export.formats.text"
 FORMATS = {
     each.name: each
     for each in (
-        Format("csv", ".csv", _TEXT, "text/csv"),
-        Format("jsonl", ".jsonl", _TEXT, "application/x-ndjson"),
-        Format("ids", "-ids.txt", _TEXT, columns="id"),
-        Format("urls", "-urls.txt", _TEXT, columns="links"),
-        Format(
+        ExportFormat("csv", ".csv", _TEXT, "text/csv"),
+        ExportFormat("jsonl", ".jsonl", _TEXT, "application/x-ndjson"),
+        ExportFormat("ids", "-ids.txt", _TEXT, columns="id"),
+        ExportFormat("urls", "-urls.txt", _TEXT, columns="links"),
+        ExportFormat(
             "xlsx",
             ".xlsx",
             "sfm_stream.export.formats.xlsx",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             "xlsxwriter",
         ),
-        Format(
+        ExportFormat(
             "parquet",
             ".parquet",
             "sfm_stream.export.formats.parquet",

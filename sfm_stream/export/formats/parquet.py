@@ -77,7 +77,7 @@ class Parquet:
 
 
 def writer(name: str, path: Path, fields: Sequence[Field], *, excel: bool) -> Writer:  # noqa: ARG001 - there is one
-    """The writer of the format; see `sfm_stream.export.formats.Format.writer`."""
+    """The writer of the format; see `sfm_stream.export.formats.ExportFormat.writer`."""
     return Parquet(path, fields)
 
 

@@ -110,7 +110,7 @@ class _List(_File):
 
 
 def writer(name: str, path: Path, fields: Sequence[Field], *, excel: bool) -> Writer:
-    """The writer of a format; see `sfm_stream.export.formats.Format.writer`."""
+    """The writer of a format; see `sfm_stream.export.formats.ExportFormat.writer`."""
     if name == "csv":
         return _Csv(path, fields, excel=excel)
     return _JsonLines(path, fields) if name == "jsonl" else _List(path, fields)

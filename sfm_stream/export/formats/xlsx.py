@@ -82,5 +82,5 @@ class _Xlsx:
 
 
 def writer(name: str, path: Path, fields: Sequence[Field], *, excel: bool) -> Writer:  # noqa: ARG001 - there is one
-    """The writer of the format; see `sfm_stream.export.formats.Format.writer`."""
+    """The writer of the format; see `sfm_stream.export.formats.ExportFormat.writer`."""
     return _Xlsx(path, fields)
