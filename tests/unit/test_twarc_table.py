@@ -59,6 +59,17 @@ def test_a_long_text_is_whole(tmp_path: Path) -> None:
     assert (row["text"], row["entities.hashtags"]) == ("all of it", '["#end"]')
 
 
+def test_numbers_count_by_either_of_their_names(tmp_path: Path) -> None:
+    """X has new names for reposts and posts, and sends both for now."""
+    user = {"id": "2", "username": "a", "public_metrics": {"post_count": 9}}
+    line = {"data": {"id": "1", "author_id": "2", "public_metrics": {"repost_count": 7}}, "includes": {"users": [user]}}
+    export(tmp_path, [json.dumps(line).encode()], "out.csv")
+    (row,) = rows(tmp_path / "out.csv")
+    assert (row["public_metrics.retweet_count"], row["author.public_metrics.tweet_count"]) == ("7", "9")
+    own = registry.source("x").rows()
+    assert own.row(("reposts", "account_posts"))(own.read(json.dumps(line).encode())) == (7, 9)
+
+
 def places(inside: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
     """Where the parts of a JSON value are."""
     if path:

@@ -17,11 +17,17 @@ class Metrics(_Part, frozen=True, gc=False):
     """How often a post was taken up, when it was sent."""
 
     retweet_count: int | None = None
+    repost_count: int | None = None
     reply_count: int | None = None
     like_count: int | None = None
     quote_count: int | None = None
     bookmark_count: int | None = None
     impression_count: int | None = None
+
+    @property
+    def reposts(self) -> int | None:
+        """By either of the names that X has for it."""
+        return self.repost_count if self.retweet_count is None else self.retweet_count
 
 
 class UserMetrics(_Part, frozen=True, gc=False):
@@ -30,7 +36,13 @@ class UserMetrics(_Part, frozen=True, gc=False):
     followers_count: int | None = None
     following_count: int | None = None
     tweet_count: int | None = None
+    post_count: int | None = None
     listed_count: int | None = None
+
+    @property
+    def posts(self) -> int | None:
+        """By either of the names that X has for it."""
+        return self.post_count if self.tweet_count is None else self.tweet_count
 
 
 class User(_Part, frozen=True, gc=False):

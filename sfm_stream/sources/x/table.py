@@ -105,7 +105,7 @@ _OWN = (
         "reposts",
         ValueType.INTEGER,
         "how often it was reposted, when it was sent to us",
-        "data.public_metrics.retweet_count",
+        "data.public_metrics.reposts",
     ),
     own("replies", ValueType.INTEGER, "how often it was answered, then", "data.public_metrics.reply_count"),
     own("likes", ValueType.INTEGER, "how many liked it, then", "data.public_metrics.like_count"),
@@ -144,7 +144,7 @@ _OWN = (
     own("account_verified", ValueType.BOOLEAN, "whether it has a badge", "author.verified"),
     own("account_followers", ValueType.INTEGER, "its followers, then", "author.public_metrics.followers_count"),
     own("account_following", ValueType.INTEGER, "how many it followed, then", "author.public_metrics.following_count"),
-    own("account_posts", ValueType.INTEGER, "its posts, then", "author.public_metrics.tweet_count"),
+    own("account_posts", ValueType.INTEGER, "its posts, then", "author.public_metrics.posts"),
     own("account_listed", ValueType.INTEGER, "the lists that it was on, then", "author.public_metrics.listed_count"),
     Column(
         "rules",

@@ -185,7 +185,7 @@ class FlatPost:
                 "quoted_username": _name(quoted, users),
             },
             "referenced_tweets": references,
-            "public_metrics": _object(shown.get("public_metrics")),
+            "public_metrics": _older(_object(shown.get("public_metrics")), "retweet_count", "repost_count"),
             "entities": _entities(_object(note.get("entities") or shown.get("entities")), names),
             "attachments": attachments,
             "author": _author(users.get(str(data.get("author_id")), {}), names),
@@ -233,7 +233,14 @@ def _target(url: Json) -> object:
     return url.get("expanded_url", url.get("url"))
 
 
+def _older(part: Json, older: str, newer: str) -> Json:
+    """A part with the older of the two names that X has for a number."""
+    return {**part, older: part[newer]} if newer in part and older not in part else part
+
+
 def _author(author: Json, names: Mapping[str, Json]) -> Json:
+    metrics = _older(_object(author.get("public_metrics")), "tweet_count", "post_count")
+    author = {**author, "public_metrics": metrics} if metrics else author
     entities = _object(author.get("entities"))
     if not entities:
         return author
