@@ -136,10 +136,10 @@ FAULTS: dict[str, tuple[Edit, str]] = {
 
 
 def _fingerprint(host: Host) -> str:
-    """What a deployment could change: files with their times, accounts, processes."""
+    """What a deployment could change: files with their times, accounts, processes; not what programs make below."""
     return host.run(
         "find /etc /opt /usr/local /srv -printf '%p %C@ %m %u %g\\n' | sort;"
-        "find /var/lib/sfm /var/log/sfm -type d -printf '%p %m %u %g\\n' | sort;"
+        "find /var/lib/sfm /var/log/sfm -maxdepth 1 -type d -printf '%p %m %u %g\\n' | sort;"
         "getent passwd; getent group; supervisorctl status | awk '{print $1, $2, $4}'"
     )
 
