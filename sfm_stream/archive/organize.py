@@ -146,10 +146,12 @@ class Organizer:
                 if first:
                     self.advance(len(batch))
             first = False
+            # A round without progress is the end: what is left is being written, or cannot be moved.
             if self._dry or self.outcome.moved + self.outcome.known == before:
                 return
 
     def _sort_in(self, batch: list[Loose]) -> None:
+        # By day, since each day's manifest is opened, extended and synced once for all of its files.
         batch.sort(key=lambda loose: (loose.day, loose.name))
         vetted = list(vet(batch, self._data, self._files, self._reporter))
         steps: list[Move] = []
@@ -188,6 +190,7 @@ class Organizer:
             except OSError as error:
                 self._reporter.unreadable(error.filename or source, error)
                 continue
+            # Two files of one batch may want the same name, of which the directory knows nothing yet.
             taken.add(found.file)
             steps.append(Move(each.loose, found, f"{directory}/{found.file}", each.damaged))
         if not self._dry and steps:
@@ -213,6 +216,7 @@ class Organizer:
         """
         if each.recorded and name == each.loose.name:
             return each.recorded
+        # It was read to see whether it is damaged: reading it again could only cost time.
         if each.read:
             return each.read
         with open(f"{self._data}/{each.loose.name}", "rb") as file:

@@ -129,6 +129,7 @@ class Meter:
         # What seems to lie ahead was counted before the clock stepped back, and would stay until it has caught up.
         while not second - 60 < self._minute[0][0] <= second:
             self._in_minute -= self._minute.popleft()[1]
+        # A rule that suddenly matches half the world is stopped within a minute, not at the end of the day's budget.
         if self._in_minute > self._budget.per_minute:
             self.spent.held_until = clock.end_of_hour(time)
             self.spent.held_for = f"{self._in_minute} posts in a minute, of {self._budget.per_minute} allowed"
@@ -139,6 +140,7 @@ class Meter:
         """Counts what a kill kept from being counted: a segment of so many posts, last written at `time`, was left."""
         missed = posts - (self.spent.of_segment if self.spent.segment == segment else 0)
         day = f"{time:%Y-%m-%d}"
+        # Counted by the segment's own time: the posts of yesterday's crash are yesterday's money.
         if missed > 0:
             if day > self.spent.day:
                 self._turn(time)  # never back to the day of an old segment
@@ -172,6 +174,7 @@ class Meter:
             return Hold(f"{spent.this_month} of {budget.per_month} posts a month", clock.end_of_month(time))
         if budget.per_day is not None and spent.today >= budget.per_day:
             return Hold(f"{spent.today} of {budget.per_day} posts a day", clock.end_of_day(time))
+        # An hour at most, whatever is written there: a clock that was wrong when it was set holds no stream for years.
         until = spent.held_until
         if until is not None and time < until < time + timedelta(hours=2) and budget.per_minute is not None:
             return Hold(spent.held_for, until)
@@ -204,6 +207,7 @@ class Meter:
 
     def save(self) -> None:
         """Keeps the counters through a crash of the program; a power cut may bring back those of half a minute ago."""
+        # Waiting for the disk each second would cost more than the capture of a quiet stream.
         durable = monotonic() >= self._durable_due
         if durable:
             self._durable_due = monotonic() + DURABLE
@@ -215,6 +219,8 @@ class Meter:
         tomorrow = f"{time + timedelta(days=1):%Y-%m-%d}"
         if day == spent.day and not spent.ahead:
             return
+        # A clock that ran ahead counted into days to come; they count for the real day until theirs has come, so that
+        # neither the wrong clock nor its repair makes a budget begin anew.
         for ahead in [each for each in spent.ahead if each <= tomorrow]:
             posts, counted_on = spent.ahead.pop(ahead)
             spent.days[counted_on] = max(0, spent.days.get(counted_on, 0) - posts)
@@ -225,6 +231,7 @@ class Meter:
             spent.days[day] = spent.days.get(day, 0) + posts
         if day > spent.day:
             spent.days.setdefault(day, 0)
+        # No budget looks back further, and the file is written each second.
         for old in sorted(spent.days)[:-DAYS]:
             del spent.days[old]
         for far in sorted(spent.ahead)[DAYS:]:

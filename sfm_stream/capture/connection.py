@@ -105,6 +105,7 @@ class Connection(threading.Thread):
 
         Over a hold, it replaces that.
         """
+        # A budget that runs out on a full disk must not end a connection a second time.
         before, self._hold = self._hold, (state, reason)
         if before is None:
             self._end_connection()
@@ -134,9 +135,11 @@ class Connection(threading.Thread):
         session = self._session
         if session is not None:
             session.give_up_if_silent(now)
+            # Zero until the answer is in: the last byte of the connection before is still the last one then.
             if session.last_byte:
                 self.last_byte = clock.at(session.last_byte)
             if self._finish_by is not None and now > self._finish_by:
+                # Asked to end, it goes on sending: what came in the time was taken, and the rest is not waited for.
                 session.abort()
 
     def unread(self) -> int:
@@ -161,6 +164,7 @@ class Connection(threading.Thread):
 
     def _once(self) -> float:
         """One try to connect, and the connection that comes of it; returns the seconds to wait after it."""
+        # A service may refuse more than so many tries in a time, also those of the processes before this one.
         allowed = self._feed.until_allowed(time.monotonic())
         if allowed.seconds:
             return self._waiting(allowed.seconds, allowed.reason)
@@ -171,8 +175,10 @@ class Connection(threading.Thread):
             self._feed.prepare("start" if self._attempts == 1 else "reconnect")
             self._finish_by = None
             self._session = self._feed.session(Handlers(self._on_open, self._on_lines), self._outage, self.position)
+            # What was asked while the session was prepared could not end it, as there was none yet.
             if self._stopping or self._hold:
                 return 0.0
+            # Before the try, so that a kill in the middle of it does not make it uncounted.
             self._tries()
             opened = time.monotonic()
             self._session.run()
@@ -197,6 +203,7 @@ class Connection(threading.Thread):
         awaited = entries.AWAITED if self._awaited is not None else None
         self._journal.write("connect", **said, attempts=self._attempts, replay=awaited)
         self._outage = self._renewed = None
+        # From here on a refusal is news again, and the next gap counts its own attempts.
         self._attempts = self._posts = 0
         self._passed = self._feed.unmatched
         self._told = ""
@@ -229,6 +236,7 @@ class Connection(threading.Thread):
                     self._judge_replay(classified.time)
                 position = Position(classified.position, classified.time) if classified.position else None
                 if fate is Disposition.KEEP:
+                    # After an outage a replay begins before the position, and brings again what is in the files.
                     if not (classified.key and self._repeats.is_known(classified)):
                         kept.append(Line(line, now, classified.id, position))
                         self._posts += classified.kind is LineKind.POST
@@ -249,6 +257,7 @@ class Connection(threading.Thread):
 
     def _hand_over(self, lines: Sequence[Line]) -> None:
         self._receive(lines)
+        # Posts are paid for as they come, so the limit is kept here, and not where they are written.
         if self.left is not None:
             self.left -= len(lines)
             if self.left <= 0:
@@ -263,6 +272,7 @@ class Connection(threading.Thread):
         if covered is None:
             self._gap(outage, end, recovered=True)
             return
+        # What came after the position and before the connection broke was never kept either.
         begun = min(outage.start, position.time or outage.start)
         log.error("lost: what was sent from %s to %s is not replayed any more", clock.text(begun), clock.text(covered))
         self._gap(Outage(start=begun, cause=outage.cause, planned=outage.planned), covered, recovered=False)
@@ -270,6 +280,7 @@ class Connection(threading.Thread):
             self._gap(Outage(start=covered, cause=outage.cause, planned=outage.planned), end, recovered=True)
 
     def _after_drop(self, dropped: Dropped, opened: float | None) -> float:
+        # Nothing was granted, so there is no connection of which the end could be told, and the gap goes on.
         if self.connected_since is None:
             self._refused(str(dropped.end), None, dropped.detail)
             return self._waiting(self._feed.after_drop(dropped, held=None), str(dropped))
@@ -286,6 +297,7 @@ class Connection(threading.Thread):
         """No connection came of a try; the journal says so again only where the reason is another."""
         told = f"{reason} {status} {detail}"
         log.warning("not connected: %s%s: %s", reason, f" (HTTP {status})" if status else "", detail)
+        # A service that is down for a day would otherwise fill the journal with one sentence.
         if told != self._told:
             self._told = told
             self._journal.write("refused", reason=reason, http_status=status, detail=detail)
@@ -306,6 +318,7 @@ class Connection(threading.Thread):
         self._session = None
         if session is None or since is None:
             return
+        # The gap begins with the last byte, not with the notice: a dead connection is noticed half a minute late.
         end = clock.at(session.last_byte)
         if session.torn_bytes:
             self._journal.write("torn", bytes=session.torn_bytes)
@@ -324,6 +337,7 @@ class Connection(threading.Thread):
         if self._awaited is not None:
             # It ended before any line told whether it replays: the gap goes on.
             self._outage, self._awaited = self._awaited[0], None
+        # Whether that leaves a gap is known when the next connection is granted or refused.
         elif renewal:
             self._renewed = end
         else:
@@ -334,6 +348,7 @@ class Connection(threading.Thread):
         if self._feed.announced is not None:
             return self._after_drop(Dropped(f"ended by {self._feed.title}, announced", self._feed.announced), opened)
         hold = self._hold
+        # A hold that was released meanwhile was as good as none.
         if self._stopping or hold is None:
             self._disconnected("stopped", planned=True)
         else:
@@ -353,6 +368,7 @@ class Connection(threading.Thread):
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
+        # `_changed` also wakes for changes that have nothing to do with this wait.
         while not self._stopping and self._hold is None and (left := deadline - time.monotonic()) > 0:
             self._changed.wait(left)
             self._changed.clear()

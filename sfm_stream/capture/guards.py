@@ -69,6 +69,7 @@ class Guards:
             self._journal.write("clock", seconds=round(step, 3))
         now = clock.now()
         spent, left, held = self._meter.hold(now), self._meter.left(now), connection.held
+        # What lies in the buffer is paid for already, though the meter counts only what is written.
         left = None if left is None else max(0, left - waiting)
         self.measure()
         if spent:
@@ -91,6 +92,7 @@ class Guards:
             self.room = disk.room(self._data_dir, self._min_free)
 
     def _stop_spending(self, connection: Holdable, spent: Hold) -> None:
+        # The same period is told once, however often this looks.
         if self._told == spent.until and connection.held == "budget":
             return
         until = clock.text(spent.until)

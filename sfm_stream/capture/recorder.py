@@ -108,6 +108,7 @@ class Recorder:
         Raises:
             SfmError: What no retry can fix. It is in the journal, and the segment is finished where that was possible.
         """
+        # Outside of the `try`: a process that does not have the name must not write into another one's journal.
         before = self._take_name() if self._save else last_run.LastRun()
         connection: Connection | None = None
         try:
@@ -121,6 +122,7 @@ class Recorder:
             kept = partial(recent_files.lines, self._data_dir, self._state_dir, self._stream.program)
             context = Context(state_dir, self._journal, before, self._on_death, kept)
             feed = self._feed = self._source.feed(self._stream, credential, context)
+            # Before the first connection: which lines are repeats depends on what the files hold.
             position = self._resume(feed)
             connection = Connection(
                 feed,
@@ -140,6 +142,7 @@ class Recorder:
             pass  # what was salvaged is journaled; the next start goes on with the rest
         except SfmError as error:
             self._save_what_can_be(connection)
+            # The first failure is the one to be told; that the disk takes no last word either follows from it often.
             with suppress(SfmError, OSError):
                 self._leave(str(error), planned=False)
             raise
@@ -151,11 +154,13 @@ class Recorder:
     def _capture(self, connection: Connection) -> None:
         try:
             self._look_after(connection)
+            # The guards have looked once by then: nothing is received that a full disk or a spent budget forbids.
             connection.start()
             while not (self._signals.stop or self._failure or connection.failure):
                 self._turn(connection)
             self._drain(connection)
             self._sink.close()
+        # Who reads what is printed has gone: that is no fault of the disk, and the command's to deal with.
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -174,6 +179,7 @@ class Recorder:
         program = self._stream.program
         for directory in (self._state_dir, self._data_dir):
             require_directory(directory)
+        # First of all: whoever holds the name may be writing into the journal that is opened next.
         self._lock = status.Lock(self._state_dir, program)
         self._journal = journal.Journal(journal.journal_path(self._state_dir, program))
         before = last_run.read(self._state_dir, program)
@@ -185,6 +191,7 @@ class Recorder:
         except UnreadableError as error:
             self._note(f"the last live status was lost: {error}")
         self._record_settings()
+        # Damage is told once, not at each start for as long as the journal is kept.
         if before.skipped > before.told:
             self._note(f"{before.skipped} unreadable entries of the journal skipped")
             self._journal.write("journal", skipped=before.skipped)
@@ -211,11 +218,13 @@ class Recorder:
             reach = timedelta(seconds=SYNC if before.rebooted else 0)
             with self._signals.interruptible():
                 flushed = self._recovery.files(reach)
+            # A directory that cannot be written is a failure now, and not when the first post has been paid for.
             probe = self._data_dir / f".{stream.program}.probe"
             probe.touch(mode=0o640)
             probe.unlink()
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error
+        # After the salvage, which finds posts that the counters may not have.
         self._recovery.counters()
         self._sink = Files(
             self._data_dir,
@@ -246,6 +255,7 @@ class Recorder:
 
     def _receive(self, lines: Sequence[Line]) -> None:
         replayed = lines[0].position is not None
+        # Lines that come again may wait as long as it takes; X's would be lost at its end of the connection.
         while replayed and not (self._discarding or self._buffer.has_room(lines)):
             time.sleep(GATHER)  # where the service gives up, it sends these again to the next connection
         while self._buffer.crowded and not self._discarding:
@@ -261,6 +271,7 @@ class Recorder:
         due = min(self._sink.tick(), TICK)
         if not self._buffer.size:
             self._signals.wait(due)
+        # Each write costs a compressor's call and a lock; a twentieth of a second nobody notices.
         if 0 < self._buffer.size < BATCH and not self._signals.stop:
             self._signals.wait(GATHER)
         self._write_lines()
@@ -278,9 +289,11 @@ class Recorder:
             self._meter.add(len(lines), now)
             if self._rates is not None:
                 self._rates.add(len(lines), now)
+        # After the write: what was dropped came after the lines that were taken out.
         if lost := self._buffer.overflow():
             log.error("%d posts dropped: they came faster than they could be written", lost.posts)
             self._journal.write("overflow", **msgspec.structs.asdict(lost))
+            # X has delivered them, and charges for them.
             self._meter.add(lost.posts, lost.last_time)
 
     def _keep_messages(self, *, closing: bool = False) -> None:
@@ -296,21 +309,25 @@ class Recorder:
         shown, now = self._live, time.monotonic()
         self._feed.fill_status(shown)
         self._note_rules()
+        # A changed state is shown at once: people and deployments wait for it.
         same = shown.state == connection.state and shown.segment == self._sink.current
         if now < self._due and same and (shown.position or connection.begun is None):
             return
         self._due = now + TICK
         if self._lock is not None and self._failure is None:
             try:
+                # Somebody may have removed the file, or the whole state directory: a second process could start then.
                 self._lock.check()
             except LockedError as error:
                 self._failure = error
+        # supervisord was killed: its next one starts another program of this name, and X grants one connection.
         if self._supervision.gone:
             self._signals.stop = "supervisord is gone"
         self._guards.check(connection, self._buffer.count)
         self._keep_messages()
         shown.state, shown.detail, shown.since = connection.state, connection.detail, connection.since
         shown.connected_since = connection.connected_since
+        # The journal has the gap that begins with those posts: from here on it vouches for them.
         if connection.gap_told:
             self._left_unwritten = None
         shown.last_byte = connection.last_byte or shown.last_byte
@@ -332,6 +349,7 @@ class Recorder:
         come = connection.position  # before looking at what is under way: what comes later is later in the sequence
         if isinstance(self._sink, Files):
             durable, self._durable = self._durable, self._sink.durable
+            # With nothing under way, all up to there is on the disk; otherwise the last sync says how far.
             if not (self._buffer.size or self._sink.unsynced or self._left_behind):
                 self._position = come
             elif self._durable is not durable:
@@ -370,13 +388,16 @@ class Recorder:
         shown.segment = self._sink.current
         shown.buffer, shown.buffer_high = self._buffer.size, self._buffer.high_water
         shown.unwritten = self._unwritten()
+        # In whole MiB: a status that differs in bytes alone would be written each second.
         shown.free, shown.floor = self._guards.room.free >> 20 << 20, self._guards.room.floor
         content = msgspec.json.encode(shown)
+        # An idle stream would otherwise write to the disk each second, for years.
         if content == self._written:
             return
         self._written = content
         if self._save:
             if isinstance(self._sink, Files):
+                # Where the counters end: after a kill, the salvaged segment tells how many posts came after them.
                 self._meter.spent.segment, self._meter.spent.of_segment = shown.segment or "", self._sink.posts
             try:
                 status.write(self._state_dir, shown)
@@ -420,6 +441,7 @@ class Recorder:
             self._write_lines()
         connection.tick()
         self._discarding = True
+        # Nothing is added any more, so this ends.
         while self._buffer.size:
             self._write_lines()
         self._tell_unread(connection)

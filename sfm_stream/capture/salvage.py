@@ -74,6 +74,7 @@ def leftovers(directory: Path, program: str) -> list[Path]:
     found = []
     for path in directory.glob(f"{program}-*{names.PART}"):
         name = names.parse(path.name.removesuffix(names.PART))
+        # `storms-*` also finds the segments of a program `storms-2`, which may be running.
         if name is not None and name.program == program and reading.is_regular(path):
             found.append((name, path))
     return [path for _, path in sorted(found)]
@@ -123,6 +124,7 @@ def salvage(path: Path, classify: Classify) -> Salvaged:
     Raises:
         OSError: The disk is full, or fails; the segment is as it was.
     """
+    # The size is taken once: nobody writes to it, or the name could not have been locked.
     before = path.stat()
     certain = _certain(path)
     temporary = path.with_name(f".{path.name}.salvage")
@@ -134,6 +136,7 @@ def salvage(path: Path, classify: Classify) -> Salvaged:
         for text in kept.complete_lines(_text(path, certain.size)):
             kept.take(descriptor, compressor.compress(text))
         kept.take(descriptor, compressor.finish())
+        # As a finished file: from here on nobody has a reason to change it.
         os.fchmod(descriptor, 0o440)
         # Were this killed and run again, it would still know since when lines are lost.
         os.utime(descriptor, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -147,6 +150,8 @@ def salvage(path: Path, classify: Classify) -> Salvaged:
     target = path.with_name(path.name.removesuffix(names.PART))
     aside = _aside_of(target, kept.posts)
     if kept.posts:
+        # In two steps, since a free name may be taken before a rename to it: killed between the two, the next start
+        # finds the whole file at the segment's own name.
         temporary.replace(path)
         target = _free(target)
         path.rename(target)
@@ -154,6 +159,7 @@ def salvage(path: Path, classify: Classify) -> Salvaged:
         temporary.unlink()
         path.unlink(missing_ok=True)
     check.forget(path)
+    # Before it is journaled: what the journal calls kept must be there after a power cut.
     sync_directory(path.parent)
     lost_after = before.st_mtime
     if certain.rest == "torn" and certain.since:
@@ -189,6 +195,7 @@ def _certain(path: Path) -> _Certain:
         found = _Certain(0, "damaged") if flushes is None else _checked(file, written, flushes)
     if found.rest == "nothing":
         return found
+    # The file carries a sum of its own, which is there only where it was finished, but then proves all of it.
     sound, whole = _reads(path)
     if whole:
         return _Certain(path.stat().st_size)
@@ -201,6 +208,7 @@ def _checked(file: BinaryIO, written: int, flushes: Iterable[check.Flush]) -> _C
     """What the check of a segment confirms, of which all beyond `written` bytes is zeros."""
     size, end = os.fstat(file.fileno()).st_size, 0
     for flush in flushes:
+        # The check is written before its block: a kill between the two leaves an entry for what never came.
         if flush.end > size or zlib.crc32(file.read(flush.end - end)) != flush.crc:
             if flush.end <= written:
                 return _Certain(end, "damaged", flush.since)
@@ -271,6 +279,7 @@ class _Kept:
             if not newline:
                 tail.append(piece)
                 continue
+            # By whole lines, so that the new file ends with one, wherever the old one was cut.
             text = b"".join([*tail, head, newline])
             tail = [rest]
             self.posts += text.count(b"\n")

@@ -101,6 +101,7 @@ class Segment:
         self.unflushed = self.unsynced = True
         text = [line.raw for line in lines]
         text.append(b"")  # so that the last one ends, too
+        # One call for all lines: each costs more than the bytes of a short line.
         self._take(self._compressor.compress(b"\n".join(text)))
         if self.size - self._flushed >= MOST:
             self.flush()
@@ -114,6 +115,7 @@ class Segment:
         """Puts all that was written on the disk, where a power cut cannot reach it."""
         if self.unflushed:
             self.flush()
+        # The check first: a block without an entry is not trusted, an entry without its block costs nothing.
         self._check.sync()
         os.fdatasync(self._descriptor)
         self.unsynced = False
@@ -133,6 +135,7 @@ class Segment:
         own = os.fstat(self._descriptor)
         if not os.path.samestat(found, own):
             return "another file is in its place"
+        # Somebody else wrote to it: what follows would lie where no reader of the format expects it.
         if own.st_size != self._flushed:
             return f"it has {own.st_size} bytes, and {self._flushed} were written"
         return None
@@ -157,6 +160,7 @@ class Segment:
         except OSError as error:
             self._failed = error
             raise
+        # After the rename: a segment without its check is one that nothing confirms.
         self._check.remove()
         sync_directory(self._directory)
         os.close(self._descriptor)
@@ -196,6 +200,7 @@ class Segment:
         except OSError as error:
             self._failed = error
             raise
+        # Only now: what a full disk took in part must not be written again behind that.
         self._waiting.clear()
         self._flushed, self._since = self.size, 0.0
 

@@ -132,6 +132,7 @@ class Files:
         if self._segment is None:
             self._segment = Segment(self._directory, self._program, clock.now(), self.kind)
             self._begun = self._flushed = self._synced = self._looked = now
+        # The time runs from the first line that waits: after a quiet hour a line has a whole interval before its flush.
         elif not self._segment.unflushed:
             self._flushed = now
             if not self._segment.unsynced:
@@ -153,6 +154,7 @@ class Files:
         if now - self._begun >= self._interval or (self._size is not None and segment.size >= self._size):
             self.close()
             return self._interval
+        # A sync flushes as well, so one of the two is enough.
         if segment.unsynced and now - self._synced >= SYNC:
             segment.sync()
             self.unflushed_since, self.durable = None, self._last
@@ -168,6 +170,7 @@ class Files:
 
     def close(self) -> None:
         """Makes a capture file of the segment, if there is one."""
+        # Or the rename would give its name to a file that somebody else put there.
         self._look()
         if self._segment is not None:
             finished = self._segment.finish()
@@ -187,6 +190,7 @@ class Files:
         if reading.is_regular(segment.path):
             saved = salvage.salvage(segment.path, self._classify)
             self._journal.write("salvage", segment=segment.path.name, **msgspec.structs.asdict(saved))
+            # Another file in its place holds other posts, however many they are.
             kept = saved.posts if saved.first_id == segment.first_id else 0
         first, last = segment.span
         lost = max(0, segment.posts - kept)
@@ -229,6 +233,7 @@ class Printed:
         while text:
             if select.select([], [descriptor], [], _LOOK)[1]:
                 text = text[os.write(descriptor, text[:step]) :]
+            # A reader that is merely slow gets all of it; only a stop does not wait for one for ever.
             elif self._too_late():
                 self.unprinted += bytes(text).count(b"\n")
                 return

@@ -149,6 +149,7 @@ def coverage(
     for entry in journal:
         if since is not None and entry.time < since:
             earlier = journal.skipped  # damage before the time asked for is not counted against it
+        # A report of last month must not change when this month's entries come; a gap that began in it still counts.
         if entry.time > now and not _began_before(entry, now):
             continue
         if isinstance(entry, entries.ConnectEntry):
@@ -166,6 +167,7 @@ def coverage(
     if outage is not None and outage.start < now:
         seconds = max(0.0, (now - outage.start).total_seconds())
         gaps.append(Gap(start=outage.start, end=None, seconds=seconds, cause=outage.cause, planned=outage.planned))
+    # A stream that was not there yet had no gap: before its first connection nothing was missing.
     start = first if since is None or first is None else max(first, since)
     losses = [loss for loss in losses if since is None or (loss.end or (now if loss.rules else loss.time)) >= since]
     if start is None:

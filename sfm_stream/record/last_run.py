@@ -109,8 +109,10 @@ def read(
             # The connection ends the outage, unless its first line has yet to show how much is replayed: a process that
             # is killed before that line leaves the outage to the next start.
             untold = (outage or untold) if entry.replay == entries.AWAITED else None
+            # The service's own clock where it tells its time: that of the host may have been wrong before it was set.
             connected_at, outage, lost = entry.server_time or entry.time, None, None
             connection = None
+            # A service counts connects over restarts, so the backoff of the next process begins where this one was.
             granted.append(entry.time)
             credential = entry.credential
         elif connected_at is not None:
@@ -128,6 +130,7 @@ def read(
                     # Its planned part is over: what goes on is a failure.
                     outage = Outage(start=entry.end, cause=refused)
             outage = _after(entry, outage, untold)
+    # Connected to the end, and no process lives: the journal cannot know when it was killed, the status does.
     if killed and connected_at is not None and outage is None:
         outage = untold or _killed(last(), connected_at)
     if outage is not None:

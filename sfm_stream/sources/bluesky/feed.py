@@ -85,6 +85,7 @@ class BlueskyFeed(HostMatchedFeed):
         """The next connection, to the host whose turn it is."""
         self.announced = None
         stream = self._stream
+        # Each host numbers its events by itself: a cursor of one means nothing to the next, so a time stands in for it.
         host = stream.hosts[self._host % len(stream.hosts)]
         cursor, exact = _cursor(position, host, stream.wire)
         request = Request(
@@ -120,6 +121,7 @@ class BlueskyFeed(HostMatchedFeed):
     def take(self, line: bytes) -> tuple[Classified, Disposition]:
         """Keeps what matches, and deletions of what is held."""
         event = read(line)
+        # What cannot be read is kept in the journal: it may be a kind of event that is newer than this program.
         if event is None or b"\n" in line:  # a file's line cannot hold one
             return Classified(LineKind.OTHER), Disposition.MESSAGE
         found = classified(event)
@@ -205,6 +207,7 @@ class BlueskyFeed(HostMatchedFeed):
         return False
 
     def _turn(self) -> None:
+        # Not at the first failure: a host that restarts is back sooner than another one has its cursor found.
         if self._backoff.failures % ATTEMPTS == 0:
             self._host += 1
 

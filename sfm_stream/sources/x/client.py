@@ -197,8 +197,10 @@ class Client(tweepy.StreamingClient):  # type: ignore[misc]  # tweepy has no typ
                     lines[0] = b"".join([*tail, lines[0]])
                     tail, size = [], 0
                     yield lines
+                # Joined once, when the line ends: a long line in many chunks would otherwise be copied for each.
                 tail += torn
                 size += sum(map(len, torn))
+                # What never ends its line is no stream, and would fill the memory.
                 if size > LINE_LIMIT:
                     raise Dropped(End.UNUSABLE, f"a line of more than {LINE_LIMIT >> 20} MiB")
         finally:

@@ -150,6 +150,7 @@ class Exchange:
                 json=json,
                 auth=auth,
                 timeout=(CONNECT_TIMEOUT, SILENCE),
+                # A redirect would take the credential to wherever a captive portal points.
                 allow_redirects=False,
                 stream=True,
             )
@@ -182,8 +183,10 @@ class Exchange:
     def _take_handle(self, connected: socket.socket) -> None:
         """Keeps a duplicate: it reaches the connection whatever is wrapped around the socket, and never another one."""
         self._drop_handle()
+        # Not the socket itself: closed by the library, its number may belong to another file a moment later.
         with self._lock:
             self._handle = connected.dup()
+        # The time was over before there was anything to shut: a slow name server, or a proxy tried in turn.
         if self._late:
             self.shut(socket.SHUT_RDWR)
 

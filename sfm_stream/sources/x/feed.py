@@ -116,6 +116,7 @@ class XFeed:
             asked["backfill_minutes"] = self._minutes
         self._asked = fields.without(asked, self._left_out)
         client = Client(self._bearer(), self._stream.api_url, handlers.on_lines, handlers.on_open)
+        # Counted before it is tried: X counts refused connects as well.
         self._backoff.connecting(time.monotonic())
         return _Session(client, sample=self._stream.kind == SAMPLE, asked=self._asked)
 
@@ -126,6 +127,7 @@ class XFeed:
         self._worked, self._refused_since = True, None
         self._tokens_tried = 0
         self._connection += 1
+        # Beside the stream, which must be read from its first byte on: X drops a client that lags.
         threading.Thread(target=self._identify, args=(self._connection,), name="slot", daemon=True).start()
         if self._rules is not None and not self._rules_watch.is_alive():
             self._rules_watch.start()
@@ -156,6 +158,7 @@ class XFeed:
         found = look(line)
         if post := found.data.id:
             if self._accounts is not None:
+                # Only noted here: a journal entry waits for the disk, and the reader must not.
                 self._sightings.extend((post, sighting) for sighting in self._accounts.look(line))
             return Classified(LineKind.POST, post), Disposition.KEEP
         if problem := found.disconnect:
@@ -181,6 +184,7 @@ class XFeed:
             return self._after_wrong_credential(refusal)
         if kind is RefusalKind.INVALID:
             return self._after_invalid(refusal)
+        # X says that it holds no rule, whatever we saw last: somebody deleted them all.
         if kind is RefusalKind.NO_RULES and self._rules is not None:
             self._rules.doubt()
         if kind is RefusalKind.CONNECTIONS:
@@ -214,6 +218,7 @@ class XFeed:
         """As many minutes as the gap needs, of those that the account may ask for."""
         if outage is None or "backfill_minutes" in dict(self._left_out):
             return 0
+        # Rounded up: what comes twice is counted as a duplicate, what is not asked for is lost.
         minutes = math.ceil((clock.now() - outage.start).total_seconds() / 60)
         return max(0, min(minutes, self._stream.backfill_minutes))
 

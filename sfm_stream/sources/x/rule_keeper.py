@@ -121,11 +121,13 @@ class RuleKeeper:
         Raises:
             RulesRefusedError, XRefused, Dropped: As for `reconcile`, where X holds no rule of this filter.
         """
+        # Each look costs a request of a limited number; a reconnect after a blip need not wait for one.
         if self.settled or (self._held and time.monotonic() < self._due):
             return
         try:
             self.reconcile(by)
         except (RulesRefusedError, XRefused, Dropped) as error:
+            # Without a rule X refuses the stream, and with a wrong credential all of it: waiting would help neither.
             wrong = isinstance(error, XRefused) and error.refusal.kind is RefusalKind.CREDENTIAL
             if wrong or not self._held:
                 raise
@@ -161,6 +163,7 @@ class RuleKeeper:
         """
         with self._lock:
             stream = self._stream
+            # Set before the attempt: one that fails must not be made again at once, and again.
             self._due = time.monotonic() + CHECK
             try:
                 self._bring_about(stream, by)
@@ -194,6 +197,7 @@ class RuleKeeper:
                 self._look(client, stream)  # what was broken off has left something else than was there before
             raise
         if changes.steps:
+            # Tried again later like any failure of the network: most likely its list still lags.
             raise Dropped(End.UNUSABLE, "X took the rules, but does not list them")
 
     def _look(self, client: Client, stream: XStream) -> Changes:
@@ -257,6 +261,7 @@ class RuleKeeper:
                 raise
             return False
         after = changes.held - len(changes.deleted) + len(changes.added)
+        # Only a smaller number than was thought explains the refusal, and only one that leaves room helps.
         if cap is None or not max(changes.held, after) <= cap < self._cap:
             return False
         self._cap = cap

@@ -71,6 +71,7 @@ class Slot:
         """
         live = api.live_connections(client, self.endpoint)
         for connection in live:
+            # One at most can be: X grants an app one connection of a kind, and the others are of other programs.
             if self._is_own(connection):
                 api.end_connection(client, connection)
                 log.warning("connection %s from %s was ours, and is dead: ended", connection.id, connection.client_ip)
