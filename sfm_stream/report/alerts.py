@@ -69,6 +69,7 @@ def evaluate(memory: Memory, view: Overview, *, quiet: bool) -> tuple[Memory, tu
     for key, trouble in present.items():
         troubles[key], event = _seen(memory.troubles.get(key), key, trouble, view.time)
         events += [event] if event else []
+    # What cannot be looked at has not ended: its trouble stays until it can be seen to be over.
     unknown = _unknown(view)
     for key, seen in memory.troubles.items():
         if key in present or (seen.told is None and not _is_unknown(key, unknown)):

@@ -173,6 +173,7 @@ def _starving(facts: StreamFacts, live: Status, now: datetime) -> Trouble | None
     if usual is None or facts.rates is None or minutes < NOW:
         return None
     came = rates.recent(facts.rates, now, minutes)
+    # Of few posts chance decides how many come: a stream of three an hour is not starving when there are none.
     if usual.low * minutes < EXPECTED or came >= STARVING * usual.low * minutes:
         return None
     text = f"{came} posts came in {minutes} minutes; {usual.rate * minutes:.0f} are usual at this {usual.basis}"
@@ -181,6 +182,7 @@ def _starving(facts: StreamFacts, live: Status, now: datetime) -> Trouble | None
 
 def _disconnected(facts: StreamFacts, live: Status, now: datetime, limits: Limits) -> Trouble:
     why = live.detail or live.state
+    # What waiting does not cure is told at once, however short the gap is.
     if live.state in NO_MONEY:
         return _trouble(TroubleKind.CREDITS, Severity.CRITICAL, why)
     if live.state == "credential":
@@ -189,6 +191,7 @@ def _disconnected(facts: StreamFacts, live: Status, now: datetime, limits: Limit
         return _trouble(TroubleKind.BUDGET_SPENT, Severity.CRITICAL, why)
     if live.state == "disk":
         return _trouble(TroubleKind.DISK, Severity.CRITICAL, why)
+    # The journal's gap goes on over restarts; the status only knows the present process.
     since = facts.gap_since or live.last_byte or live.since
     seconds = (now - since).total_seconds()
     if seconds <= limits.gap:

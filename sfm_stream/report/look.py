@@ -72,6 +72,7 @@ class HostInputs:
             StorageError: There is no such directory.
             UsageError: As from `become_owner`.
         """
+        # After supervisord's socket was asked, which only root and operators may; what follows is the owner's.
         become_owner(state_dir)
         now = clock.now()
         return Facts(
@@ -129,6 +130,7 @@ def look(config_dir: Path, state_dir: Path | None) -> tuple[Facts, Limits]:
 
 def _stream(stream: StreamSettings | Unusable, state_dir: Path, now: datetime) -> StreamFacts:
     program = stream.program
+    # By its lock, which a dead process cannot hold; a pid in a file may be another program's by now.
     alive = status.is_alive(state_dir, program)
     live, fault = None, ""
     try:
@@ -161,6 +163,7 @@ def _with_journal(facts: StreamFacts, state_dir: Path, now: datetime) -> StreamF
     program, live = facts.program, facts.live
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
+        # A journal of years is read from its end: a look must not take longer each month.
         lines, whole = journal.tail(journal.journal_path(state_dir, program), now - DAY)
         if not lines:
             return facts

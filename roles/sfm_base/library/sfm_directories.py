@@ -250,6 +250,7 @@ def _enter(folder: int, name: str, first: int) -> int:
     """Makes a directory of root's and opens it; closes `folder`, unless it is the `first`."""
     os.mkdir(name, 0o700, dir_fd=folder)
     inner = os.open(name, os.O_PATH | OPEN, dir_fd=folder)
+    # Between the two calls the owner of `folder` may have put its own directory there.
     if os.fstat(inner).st_uid != os.geteuid():
         raise RefusedError(f"{name} was put in the place of a directory that was just made")
     with Held(inner) as handle:
@@ -275,6 +276,8 @@ def hand_over(folder: int, name: str, earlier: int, wanted: Wanted, depth: int) 
                 f"{wanted.path} holds directories that are nested deeper than programs of ours make them"
             )
         count = 0
+        # A link or a device stays its owner's: whoever follows it finds that nobody vouches for it. What was not the
+        # earlier owner's was put there by somebody else on purpose.
         if status.st_uid == earlier and (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             os.fchown(handle, wanted.uid, wanted.gid)
             count = 1

@@ -99,6 +99,7 @@ def end(pids: list[int], uids: set[int], directories: list[str]) -> list[int]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         deadline = time.monotonic() + SECONDS
+        # Looked for anew each time: a process may have started another one meanwhile.
         while (pids := processes(uids, directories)) and time.monotonic() < deadline:
             time.sleep(0.1)
     return pids

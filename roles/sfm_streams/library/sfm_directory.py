@@ -225,6 +225,7 @@ class Directory:
             if not self.check_mode:
                 raise RefusedError(f"{self.path}: {'is not a directory' if self.path.exists() else 'does not exist'}")
             return self._result(plan_changes({}, self.wanted), [], [], {})
+        # By descriptor from here on: what is looked at and changed is this directory, wherever its name leads later.
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if not self.check_mode:
@@ -235,6 +236,7 @@ class Directory:
             foreign = sorted(set(entries) - set(mine) - set(leftovers))
             found = self._found(mine, folder)
             plan = plan_changes(found, self.wanted)
+            # Before anything is written: an inventory that lost its filters by mistake must not end all streams.
             self._guard(found)
             result = self._result(plan, leftovers, foreign, found)
             if not self.check_mode:
@@ -328,6 +330,7 @@ class Directory:
             for name in [*plan.added, *plan.rewritten]:
                 staged[name] = temporary = f".{name}.{secrets.token_hex(4)}.sfm-tmp"
                 write(temporary, self.wanted[name], folder)
+            # With all files complete and none in force: one that is wrong leaves every old one as it was.
             self._validate(staged)
             for name in list(staged):
                 os.rename(staged[name], name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -338,6 +341,7 @@ class Directory:
         for name in plan.adjusted:
             adjust(name, self.wanted[name], folder)
         if self.params["purge"]:
+            # Removed last, so that a run that is killed leaves a program too many, and never one too few.
             for name in plan.orphans:
                 unlink(name, folder)
         os.fsync(folder)

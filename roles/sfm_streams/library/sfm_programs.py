@@ -251,6 +251,7 @@ class Deployment:
         try:
             self.supervisor = connect(Path(self.params["config"]), seconds=0)
             live = self._ours(processes(self.supervisor, self.named_like_ours), commands(self.supervisor))
+        # A dry run on a bare host: all programs would be new.
         except AbsentError:
             live = {}
         written = {name for name in self.params["changed_programs"] if name in self.declared}
@@ -270,7 +271,10 @@ class Deployment:
             cure = "the part `supervisor` of a deployment installs and starts it: run playbooks/deploy.yml whole"
             raise FailedError(f"{error}; {cure}") from error
         live = self._ours(self._settled_processes(), commands(self.supervisor))
+        # By supervisor's own comparison of what it has with what the files say: a file that was edited and put back
+        # restarts nothing.
         self.plan = self._plan(live, self._pending())
+        # Removals first: a renamed filter needs the connection that its old program holds, of which X grants one.
         for name in self.plan.removed:
             self._remove(name)
             self.done.removed.append(name)
@@ -283,6 +287,7 @@ class Deployment:
         self._each(self.plan.started, self.supervisor.stopProcess)
         self.done.started.extend(self._each(self.plan.started, lambda name: self.supervisor.startProcess(name, False)))
         self.done.reloaded.extend(
+            # Last: a program that was just restarted has read its settings, and needs no signal.
             self._each(self.plan.reloaded, lambda name: self.supervisor.signalProcess(name, "HUP"))
         )
 
