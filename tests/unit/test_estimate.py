@@ -65,6 +65,13 @@ def test_recorded_posts_are_enough_and_nobody_is_asked(tmp_path: Path) -> None:
     assert "5 posts" in asked.stdout
 
 
+def test_recorded_posts_have_a_time_of_their_own(tmp_path: Path) -> None:
+    """Another one that is asked for would not be what is told."""
+    asked = estimate(Program(tmp_path, "http://127.0.0.1:1"), "--posts", "-", "--days", "14")
+    assert asked.returncode == 2
+    assert "leave --days out" in asked.stderr
+
+
 def test_a_source_that_charges_nothing_counts_nothing(tmp_path: Path) -> None:
     """It says so, and how to learn how much would be kept."""
     (tmp_path / "streams").mkdir()
