@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sfm_stream.archive.job import count
 from sfm_stream.report.view import HostView, Severity, StreamView, Trouble, TroubleKind, worst
 from sfm_stream.table import printable
 
@@ -26,8 +27,9 @@ def line(host: HostView, streams: Sequence[StreamView], *, whole: bool) -> tuple
     severity = worst(trouble for _, trouble in found)
     said = "; ".join(_said(*each) for each in sorted(found, key=lambda each: -each[1].severity.rank))
     well = sum(each.well for each in streams)
-    count = f"{len(streams)} streams, all well" if not found else f"{well} of {len(streams)} streams well"
-    text = f"SFM {severity.upper()}: {count}{f': {said}' if said else ''}"
+    all_of_them = count(len(streams), "stream")
+    how_many = f"{all_of_them}, all well" if not found else f"{well} of {all_of_them} well"
+    text = f"SFM {severity.upper()}: {how_many}{f': {said}' if said else ''}"
     data = " ".join(_performance(host, streams, whole=whole))
     return CODES[severity], printable(f"{text.replace('|', '/')} | {data}")
 

@@ -162,7 +162,7 @@ def test_a_stream_that_gets_posts_is_well_everywhere(host: Watched) -> None:
     status = host.run("status")
     assert (status.returncode, status.stderr) == (0, "")
     assert "RUNNING" in status.stdout
-    assert host.run("check").stdout.startswith("SFM OK: 1 streams, all well | ")
+    assert host.run("check").stdout.startswith("SFM OK: 1 stream, all well | ")
     metrics = host.run("metrics").stdout
     assert f'sfm_stream_running{{program="{PROGRAM}"}} 1.0' in metrics.splitlines()
     assert "sfm_trouble{" not in metrics
