@@ -150,11 +150,17 @@ def _span(entry: Entry) -> Span:
 
 
 def _open_end(journal: list[Entry]) -> list[Span]:
-    """The outage that lasts at the end of the journal, after its last disconnect."""
-    last = [entry for entry in journal if entry["event"] in {"connect", "disconnect"}][-1:]
-    if last and last[0]["event"] == "disconnect":
-        return [(seconds(last[0]["last_byte"]), float("inf"))]
-    return []
+    """The outage that lasts at the end of the journal, after its last disconnect.
+
+    It begins earlier where a kill took what had arrived before: the salvage and the stop after it say since when.
+    """
+    last = max((n for n, entry in enumerate(journal) if entry["event"] in {"connect", "disconnect"}), default=None)
+    if last is None or journal[last]["event"] == "connect":
+        return []
+    told = [journal[last]["last_byte"]]
+    for entry in journal[last:]:
+        told += [entry[key] for key in ("lost_after", "unwritten") if entry.get(key)]
+    return [(min(map(seconds, told)), float("inf"))]
 
 
 def _merged(spans: list[Span]) -> list[Span]:
