@@ -8,18 +8,16 @@ be read to its end bears none, and is made again by each run.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from sfm_stream import __version__
 from sfm_stream.durable import sync_directory
-from sfm_stream.errors import LockedError, StorageError
+from sfm_stream.errors import StorageError
 from sfm_stream.export import columns
 from sfm_stream.export.chosen import ChosenStream
 from sfm_stream.export.columns import FILE, LINE, Field
@@ -27,6 +25,7 @@ from sfm_stream.export.files import InputFile, Places, opened
 from sfm_stream.export.keys import Keys
 from sfm_stream.export.posts import Criteria, Posts
 from sfm_stream.export.rows import row_maker, written
+from sfm_stream.locking import held, open_lock
 from sfm_stream.sources.registry import source
 
 SUFFIX = ".parquet"
@@ -118,7 +117,7 @@ def sync(
     """
     outcome = SyncOutcome()
     try:
-        with _alone(root):
+        with held(open_lock(root), f"{root}: another `dataset sync` is at work on it; let it finish"):
             for stream in streams:
                 _sync_program(outcome, stream, places, root, prune=prune, renew=renew, advance=advance)
     except OSError as error:
@@ -235,20 +234,3 @@ class _Writer:
         except (OSError, pa.ArrowException):
             return True
         return names != [each.name for each in self._fields]
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Holds the dataset for one run.
-
-    Raises:
-        LockedError: Another one holds it.
-    """
-    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise LockedError(f"{root}: another `dataset sync` is at work on it; let it finish") from None
-    finally:
-        os.close(descriptor)

@@ -6,9 +6,7 @@ report rebuilds it.
 
 from __future__ import annotations
 
-import fcntl
 import gzip
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ import msgspec
 
 from sfm_stream import reading
 from sfm_stream.durable import replace_file
-from sfm_stream.errors import LockedError
+from sfm_stream.locking import held, open_lock
 from sfm_stream.report.summary import VERSION, DaySummary
 
 _LIMIT = 64 << 20
@@ -67,17 +65,12 @@ class Store:
         """
         try:
             self._top.mkdir(mode=0o750, exist_ok=True)
-            descriptor = os.open(self._top / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+            descriptor = open_lock(self._top)
         except OSError:
             yield
             return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with held(descriptor, f"{self._top}: another report is being made; let it finish"):
             yield
-        except BlockingIOError:
-            raise LockedError(f"{self._top}: another report is being made; let it finish") from None
-        finally:
-            os.close(descriptor)
 
     def _path(self, program: str, day: date) -> Path:
         return self._top / program / f"{day}.json.gz"
