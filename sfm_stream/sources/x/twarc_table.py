@@ -20,32 +20,9 @@ from sfm_stream.sources.x.table import ROWS, standing_of
 
 Json = dict[str, Any]
 
-_INTEGERS = frozenset(
-    [
-        "public_metrics.impression_count",
-        "public_metrics.reply_count",
-        "public_metrics.retweet_count",
-        "public_metrics.quote_count",
-        "public_metrics.like_count",
-        "public_metrics.bookmark_count",
-        "edit_controls.edits_remaining",
-        "attachments.poll.duration_minutes",
-        "author.public_metrics.followers_count",
-        "author.public_metrics.following_count",
-        "author.public_metrics.listed_count",
-        "author.public_metrics.tweet_count",
-    ]
-)
-_BOOLEANS = frozenset(
-    [
-        "edit_controls.is_edit_eligible",
-        "possibly_sensitive",
-        "withheld.copyright",
-        "author.protected",
-        "author.verified",
-        "author.withheld.copyright",
-    ]
-)
+_INTEGERS = ("_count", "edits_remaining", "duration_minutes")
+_BOOLEANS = ("is_edit_eligible", "possibly_sensitive", "copyright", "protected", "verified")
+"""What the names of columns of these types end in; all others are text."""
 NAMES = [
     "id",
     "conversation_id",
@@ -292,9 +269,9 @@ def _text(found: object) -> Value:
 
 
 def _kind(name: str) -> ValueType:
-    if name in _INTEGERS:
+    if name.endswith(_INTEGERS):
         return ValueType.INTEGER
-    return ValueType.BOOLEAN if name in _BOOLEANS else ValueType.TEXT
+    return ValueType.BOOLEAN if name.endswith(_BOOLEANS) else ValueType.TEXT
 
 
 def _read(line: bytes) -> FlatPost | None:
