@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sfm_stream.errors import UsageError
 from sfm_stream.settings.faults import nearest
-from sfm_stream.sources.rows import NEUTRAL, Column, Privacy, Rows, Value, ValueType
+from sfm_stream.sources.rows import Column, Privacy, Rows, Value, ValueType
 
 RAW = "raw"
 """The column of the line as it came, as JSON text that every reader takes."""
@@ -44,19 +44,18 @@ EXTRA = (
 """Columns that are not of the post, but of its line."""
 
 
-def choose(tables: Mapping[str, Rows], asked: str | None, *, raw: bool, neutral: bool = True) -> list[Field]:
+def choose(tables: Mapping[str, Rows], asked: str | None, *, raw: bool) -> list[Field]:
     """The columns of an export.
 
     Args:
         tables: Of each source that it has posts of.
         asked: Names and commas, as ``--columns`` has them; ``+name`` adds to those that there are otherwise.
         raw: Whether the raw line is among those that there are otherwise.
-        neutral: Whether the columns that all sources share are there, too, where a table does not have them.
 
     Raises:
         UsageError: There is no column of a name; the message tells the nearest.
     """
-    known = _known(tables, NEUTRAL if neutral else {})
+    known = _known(tables)
     usual = [name for name in known if name not in (FILE, LINE, RAW)] + ([RAW] if raw else [])
     if not asked:
         return [known[name] for name in usual]
@@ -71,11 +70,9 @@ def choose(tables: Mapping[str, Rows], asked: str | None, *, raw: bool, neutral:
     return [known[name] for name in names]
 
 
-def _known(tables: Mapping[str, Rows], shared: Mapping[str, tuple[ValueType, str, Privacy]]) -> dict[str, Field]:
-    """All columns of these sources: those that they share, each source's own, then those of the line."""
+def _known(tables: Mapping[str, Rows]) -> dict[str, Field]:
+    """All columns of these tables, which begin with those that they share, then those of the line."""
     found: dict[str, Field] = {}
-    for name, (kind, what, privacy) in shared.items():
-        found[name] = Field(name, kind, what, privacy, {})
     for source, rows in tables.items():
         for column in rows.columns:
             before = found.get(column.name)

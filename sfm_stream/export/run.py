@@ -137,8 +137,7 @@ def _fields(order: Order, tables: Mapping[str, Rows]) -> list[Field]:
         if order.form.name == "ids" and order.key is not None:
             raise UsageError("--format ids is of ids, which pseudonyms would replace; leave one of the two")
         asked = order.form.columns
-    raw = order.form.name == "parquet" and order.key is None
-    fields = columns.choose(tables, asked, raw=raw, neutral=not order.twarc)
+    fields = columns.choose(tables, asked, raw=order.form.name == "parquet" and order.key is None)
     if order.key is not None and any(each.name == RAW for each in fields):
         raise UsageError("raw holds what pseudonyms replace; leave it out of --columns, or leave --pseudonymise")
     if order.form.name == "xlsx" and any(each.name == RAW for each in fields):
