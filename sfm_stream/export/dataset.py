@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from sfm_stream import __version__
 from sfm_stream.durable import sync_directory
 from sfm_stream.errors import StorageError
@@ -22,6 +25,7 @@ from sfm_stream.export import columns
 from sfm_stream.export.chosen import ChosenStream
 from sfm_stream.export.columns import FILE, LINE, Field
 from sfm_stream.export.files import InputFile, Places, opened
+from sfm_stream.export.formats.parquet import Parquet
 from sfm_stream.export.keys import Keys
 from sfm_stream.export.posts import Criteria, Posts
 from sfm_stream.export.rows import row_maker, written
@@ -59,10 +63,16 @@ class SyncOutcome:
 
 
 class _Plan(NamedTuple):
-    """What there is to do for a program: capture files with where each goes, newest first, and files of no capture."""
+    """What there is to do for a program.
+
+    Attributes:
+        write: Capture files and where each goes, the newest first.
+        current: How many need nothing.
+        orphaned: Parquet files of no capture file.
+    """
 
     write: list[tuple[InputFile, Path]]
-    current: list[Path]
+    current: int
     orphaned: list[Path]
 
 
@@ -87,7 +97,7 @@ def plan(
     new = {path for path, (_, time) in captures.items() if there.get(path) != time or stale(path)}
     return _Plan(
         write=[(captures[path][0], path) for path in sorted(new, reverse=True)],
-        current=sorted(set(captures) - new),
+        current=len(captures) - len(new),
         orphaned=sorted(set(there) - set(captures)),
     )
 
@@ -117,9 +127,10 @@ def sync(
     """
     outcome = SyncOutcome()
     try:
-        with held(open_lock(root), f"{root}: another `dataset sync` is at work on it; let it finish"):
+        with held(open_lock(root), f"{root}: another `dataset sync` is at work on it; let it finish"), Keys() as keys:
             for stream in streams:
-                _sync_program(outcome, stream, places, root, prune=prune, renew=renew, advance=advance)
+                writer = _Writer(stream, places, keys, outcome)
+                _sync_program(outcome, stream, writer, places, root, prune=prune, renew=renew, advance=advance)
     except OSError as error:
         raise StorageError(f"{error.filename or root}: cannot be written: {error.strerror or error}") from error
     return outcome
@@ -128,6 +139,7 @@ def sync(
 def _sync_program(
     outcome: SyncOutcome,
     stream: ChosenStream,
+    writer: _Writer,
     places: Places,
     root: Path,
     *,
@@ -135,12 +147,11 @@ def _sync_program(
     renew: bool,
     advance: Callable[[int], None],
 ) -> None:
-    writer = _Writer(stream, places, outcome)
     captures, unreadable = _captures(stream, places, root, outcome.faults)
     there = _there(_folder(root, stream))
     todo = plan(captures, there, writer.has_other_columns if renew else lambda _path: False)
-    outcome.current += len(todo.current)
-    advance(len(todo.current))
+    outcome.current += todo.current
+    advance(todo.current)
     for each, path in todo.write:
         writer.write(each, path, captures[path][1])
         advance(1)
@@ -197,8 +208,8 @@ def _there(folder: Path) -> dict[Path, int]:
 class _Writer:
     """Writes the Parquet files of one program, and counts what it does in an outcome."""
 
-    def __init__(self, stream: ChosenStream, places: Places, outcome: SyncOutcome) -> None:
-        self._stream, self._places, self._outcome = stream, places, outcome
+    def __init__(self, stream: ChosenStream, places: Places, keys: Keys, outcome: SyncOutcome) -> None:
+        self._stream, self._places, self._keys, self._outcome = stream, places, keys, outcome
         self._table = source(stream.source).rows()
         chosen = columns.choose({stream.source: self._table}, f"+{LINE},{FILE}", raw=True)
         # The folders say the source; some readers refuse a file that says again what its folder does.
@@ -206,17 +217,14 @@ class _Writer:
 
     def write(self, each: InputFile, path: Path, time: int) -> None:
         """Makes the file of a capture file, whole and on the disk, or leaves what was there."""
-        from sfm_stream.export.formats.parquet import Parquet
-
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
         faults: list[str] = []
-        with Keys() as keys:
-            one = self._stream._replace(files=[each])
-            posts = Posts(one, self._places, Criteria(with_deleted=True), keys, faults.append, self._table)
-            parquet = Parquet(part, self._fields, {"sfm.file": each.name, "sfm.release": __version__})
-            self._outcome.rows += written(posts, parquet, row_maker(self._fields, posts))
-            parquet.finish()
+        one = self._stream._replace(files=[each])
+        posts = Posts(one, self._places, Criteria(with_deleted=True), self._keys, faults.append, self._table)
+        parquet = Parquet(part, self._fields, {"sfm.file": each.name, "sfm.release": __version__})
+        self._outcome.rows += written(posts, parquet, row_maker(self._fields, posts))
+        parquet.finish()
         os.utime(part, ns=(time, _FAULTY if faults else time))
         part.replace(path)
         sync_directory(path.parent)
@@ -226,9 +234,6 @@ class _Writer:
 
     def has_other_columns(self, path: Path) -> bool:
         """Whether a file was made by a release whose columns are others; one that cannot be read is as good as that."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         try:
             names: list[str] = pq.read_schema(path).names
         except (OSError, pa.ArrowException):
