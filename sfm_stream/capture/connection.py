@@ -337,8 +337,8 @@ class Connection(threading.Thread):
         if self._awaited is not None:
             # It ended before any line told whether it replays: the gap goes on.
             self._outage, self._awaited = self._awaited[0], None
-        # Whether that leaves a gap is known when the next connection is granted or refused.
         elif renewal:
+            # Whether that leaves a gap is known when the next connection is granted or refused.
             self._renewed = end
         else:
             self._outage = Outage(start=end, cause=reason, planned=planned)

@@ -160,8 +160,8 @@ class Recorder:
                 self._turn(connection)
             self._drain(connection)
             self._sink.close()
-        # Who reads what is printed has gone: that is no fault of the disk, and the command's to deal with.
         except BrokenPipeError:
+            # Who reads what is printed has gone: that is no fault of the disk, and the command's to deal with.
             raise
         except OSError as error:
             raise _storage_error(error, self._data_dir) from error

@@ -132,8 +132,8 @@ class Files:
         if self._segment is None:
             self._segment = Segment(self._directory, self._program, clock.now(), self.kind)
             self._begun = self._flushed = self._synced = self._looked = now
-        # The time runs from the first line that waits: after a quiet hour a line has a whole interval before its flush.
         elif not self._segment.unflushed:
+            # The time runs from the first line that waits: after a quiet hour it has a whole interval before its flush.
             self._flushed = now
             if not self._segment.unsynced:
                 self._synced = now
@@ -233,8 +233,8 @@ class Printed:
         while text:
             if select.select([], [descriptor], [], _LOOK)[1]:
                 text = text[os.write(descriptor, text[:step]) :]
-            # A reader that is merely slow gets all of it; only a stop does not wait for one for ever.
             elif self._too_late():
+                # A reader that is merely slow gets all of it; only a stop does not wait for one for ever.
                 self.unprinted += bytes(text).count(b"\n")
                 return
 

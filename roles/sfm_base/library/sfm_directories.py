@@ -276,8 +276,7 @@ def hand_over(folder: int, name: str, earlier: int, wanted: Wanted, depth: int) 
                 f"{wanted.path} holds directories that are nested deeper than programs of ours make them"
             )
         count = 0
-        # A link or a device stays its owner's: whoever follows it finds that nobody vouches for it. What was not the
-        # earlier owner's was put there by somebody else on purpose.
+        # Links and devices stay as they are. What was not the earlier owner's, somebody else has put there on purpose.
         if status.st_uid == earlier and (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             os.fchown(handle, wanted.uid, wanted.gid)
             count = 1

@@ -251,8 +251,8 @@ class Deployment:
         try:
             self.supervisor = connect(Path(self.params["config"]), seconds=0)
             live = self._ours(processes(self.supervisor, self.named_like_ours), commands(self.supervisor))
-        # A dry run on a bare host: all programs would be new.
         except AbsentError:
+            # A dry run on a bare host: all programs would be new.
             live = {}
         written = {name for name in self.params["changed_programs"] if name in self.declared}
         stale = {name for name in live.keys() & self.declared.keys() if not self.health.runs_as_declared(live[name])}
