@@ -22,6 +22,7 @@ _COMMANDS = {
     "dataset": "sfm_stream.commands.dataset:dataset",
     "estimate": "sfm_stream.commands.estimate:estimate",
     "export": "sfm_stream.commands.export:export",
+    "exports": "sfm_stream.commands.exports:exports",
     "filterstream": "sfm_stream.commands.capture:filterstream",
     "history": "sfm_stream.commands.history:history",
     "metrics": "sfm_stream.commands.metrics:metrics",

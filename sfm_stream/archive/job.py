@@ -1,14 +1,17 @@
-"""What the archive's jobs (organizedata, audit) have in common: their directories, and where their outcome is kept."""
+"""What scheduled jobs have in common: the archive's their directories, and all of them where their outcome is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sfm_stream import clock
 from sfm_stream.durable import replace_file
+from sfm_stream.errors import LockedError, StorageError
 from sfm_stream.owner import become_owner, require_directory
 from sfm_stream.places import DATA_DIR, STATE_DIR
 from sfm_stream.table import json_text
@@ -78,6 +81,44 @@ def keep_outcome(state_dir: Path | None, name: str, outcome: object, *, mode: in
         replace_file(path, f"{json_text(outcome)}\n".encode(), mode=mode)
     except OSError as error:
         click.echo(f"sfm-stream: {path}: the outcome cannot be kept there: {error.strerror}", err=True)
+
+
+@contextmanager
+def outcome_kept(directory: Path | None, name: str) -> Iterator[dict[str, Any]]:
+    """Leaves in `directory` how a job went, whatever comes of it; a run that another one holds up leaves nothing.
+
+    For a job whose user may not write where the archive's jobs leave theirs. Everybody may read the outcome, since
+    status looks as another user.
+
+    Yields:
+        What is kept besides time, seconds, exit code and error, for the job to fill in.
+
+    Raises:
+        StorageError: Nothing can be kept there.
+    """
+    outcome: dict[str, Any] = {}
+    if directory is None:
+        yield outcome
+        return
+    try:
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o711)
+    except OSError as error:
+        raise StorageError(f"{error.filename}: nothing can be kept there: {error.strerror}") from error
+    begun, code, said, held_up = clock.now(), 0, None, False
+    try:
+        yield outcome
+    except LockedError:
+        held_up = True
+        raise
+    except BaseException as error:
+        code, said = getattr(error, "exit_code", 1), str(error) or type(error).__name__
+        raise
+    finally:
+        if not held_up:
+            seconds = round((clock.now() - begun).total_seconds(), 3)
+            kept = {"time": clock.text(begun), "seconds": seconds, "exit_code": code, "error": said}
+            keep_outcome(directory, name, kept | outcome, mode=0o644)
 
 
 def count(number: int, thing: str, things: str = "") -> str:

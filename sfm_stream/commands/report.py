@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from sfm_stream.table import json_option, json_text, progress, size
 from sfm_stream.usage import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from sfm_stream.report.page_figures import Report
     from sfm_stream.report.page_gather import ReportRequest
@@ -89,7 +88,11 @@ def report(
             raise UsageError("pages need Jinja2: pip install 'sfm-stream[report]'; --json does without")
         # Before root becomes the owner of the files, who may not read it.
         from sfm_stream.report import page_output  # noqa: F401
-    with _outcome_kept(keep):
+    from sfm_stream.archive.job import outcome_kept
+
+    with outcome_kept(keep, "report"):
+        if keep is not None:
+            _make_private(keep / "summaries")
         state, data, collection = _places(config_dir, state_dir, data_dir, archive_dir)
 
         def wanted() -> ReportRequest:
@@ -151,39 +154,18 @@ def _give(found: Report, output: Path | None, *, as_json: bool) -> None:
         raise FindingsError("" if as_json else "\n".join(found.all_faults))
 
 
-@contextmanager
-def _outcome_kept(keep: Path | None) -> Iterator[None]:
-    """Leaves in `keep` how the run went, whatever came of it; a run that another one holds up leaves nothing.
+def _make_private(directory: Path) -> None:
+    """Makes a directory of what was read of files, which is the user's own.
 
-    Everybody may read that, since status looks as another user; what was read of the files is the user's own.
+    Raises:
+        StorageError: It cannot be made.
     """
-    if keep is None:
-        yield
-        return
-    from sfm_stream import clock
-    from sfm_stream.archive.job import keep_outcome
-    from sfm_stream.errors import LockedError, StorageError
+    from sfm_stream.errors import StorageError
 
     try:
-        keep.mkdir(exist_ok=True)
-        keep.chmod(0o711)
-        (keep / "summaries").mkdir(mode=0o700, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{error.filename}: nothing can be kept there: {error.strerror}") from error
-    begun, code, said, held_up = clock.now(), 0, None, False
-    try:
-        yield
-    except LockedError:
-        held_up = True
-        raise
-    except BaseException as error:
-        code, said = getattr(error, "exit_code", 1), str(error) or type(error).__name__
-        raise
-    finally:
-        if not held_up:
-            seconds = round((clock.now() - begun).total_seconds(), 3)
-            outcome = {"time": clock.text(begun), "seconds": seconds, "exit_code": code, "error": said}
-            keep_outcome(keep, "report", outcome, mode=0o644)
+        raise StorageError(f"{directory}: nothing can be kept there: {error.strerror}") from error
 
 
 def _places(

@@ -80,8 +80,8 @@ def run(
         StorageError: It cannot be written.
     """
     order.form.require()
-    tables = {each.source: _table(each, twarc=order.twarc) for each in order.streams}
-    fields = _fields(order, tables)
+    tables = {each.source: table_of(each.source, twarc=order.twarc) for each in order.streams}
+    fields = fields_of(order.form, tables, order.columns, pseudonyms=order.key is not None, twarc=order.twarc)
     faults: list[str] = []
     part = order.path.with_name(f".{order.path.name}.part")
     try:
@@ -116,8 +116,13 @@ def run(
     return ExportOutcome(rows, sum((each.counts for each in posts), Counter()), notes, faults)
 
 
-def _table(stream: ChosenStream, *, twarc: bool) -> Rows:
-    of_source = source(stream.source)
+def table_of(name: str, *, twarc: bool) -> Rows:
+    """The table of a source's posts.
+
+    Raises:
+        UsageError: twarc-csv knows no such posts.
+    """
+    of_source = source(name)
     if not twarc:
         return of_source.rows()
     if (table := of_source.twarc_rows()) is None:
@@ -125,22 +130,35 @@ def _table(stream: ChosenStream, *, twarc: bool) -> Rows:
     return table
 
 
-def _fields(order: Order, tables: Mapping[str, Rows]) -> list[Field]:
-    asked = order.columns
-    if order.twarc and order.key is not None:
+def fields_of(
+    form: ExportFormat, tables: Mapping[str, Rows], asked: str | None, *, pseudonyms: bool, twarc: bool
+) -> list[Field]:
+    """The columns that an export has.
+
+    Args:
+        form: Its format.
+        tables: Of each source that it has posts of.
+        asked: As ``--columns`` has them; nothing for the usual ones.
+        pseudonyms: Whether it is under pseudonyms.
+        twarc: Whether the tables are those of twarc-csv.
+
+    Raises:
+        UsageError: What is asked does not go together.
+    """
+    if twarc and pseudonyms:
         raise UsageError("--twarc: its columns hold what pseudonyms replace; leave --twarc or --pseudonymise")
-    if order.form.columns:
-        if order.twarc:
-            raise UsageError(f"--format {order.form.name} has one column, and takes no --twarc")
+    if form.columns:
+        if twarc:
+            raise UsageError(f"--format {form.name} has one column, and takes no --twarc")
         if asked:
-            raise UsageError(f"--format {order.form.name} has one column, and takes no --columns")
-        if order.form.name == "ids" and order.key is not None:
+            raise UsageError(f"--format {form.name} has one column, and takes no --columns")
+        if form.name == "ids" and pseudonyms:
             raise UsageError("--format ids is of ids, which pseudonyms would replace; leave one of the two")
-        asked = order.form.columns
-    fields = columns.choose(tables, asked, raw=order.form.name == "parquet" and order.key is None)
-    if order.key is not None and any(each.name == RAW for each in fields):
+        asked = form.columns
+    fields = columns.choose(tables, asked, raw=form.name == "parquet" and not pseudonyms)
+    if pseudonyms and any(each.name == RAW for each in fields):
         raise UsageError("raw holds what pseudonyms replace; leave it out of --columns, or leave --pseudonymise")
-    if order.form.name == "xlsx" and any(each.name == RAW for each in fields):
+    if form.name == "xlsx" and any(each.name == RAW for each in fields):
         raise UsageError("raw does not fit into cells of XLSX; take csv, jsonl or parquet for it")
     return fields
 

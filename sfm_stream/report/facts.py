@@ -99,7 +99,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A scheduled job.
 
     Attributes:
-        name: ``organize``, ``audit`` or ``report``.
+        name: As in `sfm_stream.settings.host.HostSettings.jobs`.
         outcome: Of its last run; None where it never ran, or where `fault` says why that cannot be read.
         every: Seconds from one run to the next; None where it is not scheduled.
         scheduled_since: When it was scheduled.

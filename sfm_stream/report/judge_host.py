@@ -24,7 +24,14 @@ LATE = 3600.0
 """Seconds that a job may begin late, or take."""
 UNEVALUATED = 300.0
 """Seconds after which alerts, which are looked at each minute, are not looked at any more."""
-_JOBS = {"organize": TroubleKind.ORGANIZE, "audit": TroubleKind.AUDIT, "report": TroubleKind.REPORT}
+_SHOWN_BY = {
+    "organize": "sfm-stream organizedata shows it",
+    "audit": "sfm-stream audit shows it",
+    "report": "sfm-stream report --json shows it",
+    "export": "journalctl -u sfm-export shows it",
+    "dataset": "journalctl -u sfm-dataset shows it",
+}
+"""Where a person sees what a job has found."""
 
 
 def judge_host(facts: Facts, limits: Limits, *, per_day: float, known: bool, others: dict[str, str]) -> HostView:
@@ -76,7 +83,7 @@ def _supervisor(found: Supervisor) -> Iterator[Trouble]:
 
 
 def _job(job: Job, now: datetime) -> tuple[JobView, Trouble | None]:
-    kind = _JOBS[job.name]
+    kind = TroubleKind(job.name)
     if job.fault:
         text = f"the outcome of the last {job.name} cannot be read: {job.fault}"
         return JobView(name=job.name, verdict="unreadable"), _trouble(kind, Severity.UNKNOWN, text)
@@ -91,7 +98,7 @@ def _job(job: Job, now: datetime) -> tuple[JobView, Trouble | None]:
     view = JobView(name=job.name, time=last.time, exit_code=last.exit_code, verdict="well")
     age = (now - last.time).total_seconds()
     if last.exit_code == FindingsError.exit_code:
-        text = f"{job.name} found what somebody should look at: sfm-stream {_command(job.name)} shows it"
+        text = f"{job.name} found what somebody should look at: {_SHOWN_BY[job.name]}"
         return _with(view, "look at it"), _trouble(kind, Severity.WARNING, text)
     if last.exit_code:
         text = f"{job.name} failed (exit code {last.exit_code}){f': {last.error}' if last.error else ''}"
@@ -100,10 +107,6 @@ def _job(job: Job, now: datetime) -> tuple[JobView, Trouble | None]:
         text = f"{job.name} last ran {table.duration(age)} ago, and is scheduled every {table.duration(job.every or 0)}"
         return _with(view, "overdue"), _trouble(kind, Severity.WARNING, text)
     return view, None
-
-
-def _command(job: str) -> str:
-    return {"organize": "organizedata", "report": "report --json"}.get(job, job)
 
 
 def _with(view: JobView, verdict: str) -> JobView:

@@ -20,7 +20,7 @@ from sfm_stream.report import asked
 from sfm_stream.report.facts import Alerting, Disk, Facts, HostFacts, Job, JobOutcome, StreamFacts, Supervisor
 from sfm_stream.report.memory import read_memory
 from sfm_stream.settings.config import Unusable, list_streams
-from sfm_stream.settings.host import HostSettings, Limits, host_path, read_host, read_planned
+from sfm_stream.settings.host import JOBS, HostSettings, Limits, host_path, read_host, read_planned
 from sfm_stream.settings.model import StreamSettings
 from sfm_stream.sources import registry
 
@@ -90,11 +90,14 @@ class HostInputs:
         )
 
     def _jobs(self, state_dir: Path) -> tuple[Job, ...]:
-        every = {"organize": self.settings.organize_every, "audit": self.settings.audit_every}
-        jobs = [_job(name, state_dir, each, self.deployed) for name, each in every.items()]
-        if self.settings.report_kept:  # made by another user, who may not write where the others leave their outcome
-            jobs.append(_job("report", Path(self.settings.report_kept), self.settings.report_every, self.deployed))
-        return tuple(jobs)
+        scheduled = self.settings.jobs
+        found = []
+        for name in JOBS:
+            if job := scheduled.get(name):
+                found.append(_job(name, Path(job.kept or state_dir), job.every, self.deployed))
+            elif name in ("organize", "audit"):  # which people run by hand as well
+                found.append(_job(name, state_dir, None, self.deployed))
+        return tuple(found)
 
     def _alerting(self, state_dir: Path) -> Alerting:
         ways = self.settings.alerts

@@ -18,6 +18,8 @@ EXAMPLES: Mapping[str, str] = {
     "sfm_archive_dir": "/srv/sfm/archive",
     "sfm_config_dir": "/etc/sfm",
     "sfm_data_dir": "/srv/sfm/data",
+    "sfm_dataset_dir": "/srv/sfm/dataset",
+    "sfm_export_dir": "/srv/sfm/exports",
     "sfm_log_dir": "/var/log/sfm",
     "sfm_report_dir": "/srv/sfm/report",
     "sfm_state_dir": "/srv/sfm/state",
@@ -25,7 +27,7 @@ EXAMPLES: Mapping[str, str] = {
 }
 """The variables that name a directory, each with what its faults propose."""
 
-_OPTIONAL = ("sfm_archive_dir", "sfm_report_dir")
+_OPTIONAL = ("sfm_archive_dir", "sfm_dataset_dir", "sfm_export_dir", "sfm_report_dir")
 _WHOLE_TREES = (
     *("/bin", "/boot", "/dev", "/lib", "/lib32", "/lib64", "/libx32", "/lost+found", "/proc", "/root", "/run"),
     *("/sbin", "/sys", "/usr", "/var/backups", "/var/cache", "/var/lock", "/var/mail", "/var/run", "/var/spool"),

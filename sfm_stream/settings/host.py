@@ -31,24 +31,34 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     budget: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
 
 
+JOBS = ("organize", "audit", "report", "export", "dataset")
+"""What may be scheduled."""
+
+
+class ScheduledJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that is started by the clock.
+
+    Attributes:
+        every: Seconds between two runs.
+        kept: Where it keeps the outcome of its last run, if not with the records.
+    """
+
+    every: Seconds
+    kept: str = ""
+
+
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A host.
 
     Attributes:
         supervisor_config: Where supervisord's socket and login stand; "" where there is none to ask.
-        organize_every: Seconds between two runs of the sorting into the date tree; None where none is scheduled.
-        audit_every: The same of the audit.
-        report_every: The same of the report.
-        report_kept: Where the report keeps the outcome of its last run; "" where none is scheduled.
+        jobs: Which of `JOBS` are scheduled; a later release may name others.
         alerts: In which ways alerts are delivered; "" where they are not.
         limits: See there.
     """
 
     supervisor_config: str = SUPERVISOR_CONFIG
-    organize_every: Seconds | None = None
-    audit_every: Seconds | None = None
-    report_every: Seconds | None = None
-    report_kept: str = ""
+    jobs: dict[str, ScheduledJob] = {}
     alerts: str = ""
     limits: Limits = Limits()
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sfm_stream import __version__
+from sfm_stream.export.declared import ScheduledExport, resolve
 from sfm_stream.settings.alerts import monitor_faults
 from sfm_stream.settings.checks import name_faults, repeated
 from sfm_stream.settings.collection import Collection, Description
@@ -39,7 +40,7 @@ from sfm_stream.sources import registry
 from sfm_stream.sources.base import Inventory
 
 T = TypeVar("T", bound=msgspec.Struct)
-_LISTS = ("sfm_credentials", "sfm_environment", "sfm_filters")
+_LISTS = ("sfm_credentials", "sfm_environment", "sfm_exports", "sfm_filters")
 """Variables that are converted item by item, so that one bad entry does not hide the others."""
 
 
@@ -67,12 +68,14 @@ class ResolvedInventory(msgspec.Struct, frozen=True, kw_only=True):
         warnings: What a person should know all the same.
         hosts: The streams of each host, in the order declared; of no use while there are faults.
         collections: What each host collects, in the words of those who collect; likewise.
+        exports: The scheduled exports of each host; likewise.
     """
 
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     hosts: Mapping[str, tuple[ResolvedStream, ...]]
     collections: Mapping[str, Collection] = {}
+    exports: Mapping[str, tuple[ScheduledExport, ...]] = {}
 
 
 def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option]) -> ResolvedInventory:
@@ -100,6 +103,7 @@ def examine(hosts: Mapping[str, Mapping[str, Any]], options: Mapping[str, Option
         warnings=tuple(dict.fromkeys(warnings)),
         hosts=plan,
         collections={host.name: host.collection for host in examined},
+        exports={host.name: tuple(host.exports) for host in examined},
     )
 
 
@@ -108,6 +112,7 @@ class _Host:
 
     Attributes:
         streams: Each stream with how faults name it: as it stands in the inventory.
+        exports: Its scheduled exports.
     """
 
     def __init__(
@@ -122,6 +127,9 @@ class _Host:
         self._defaults = _defaults(self._common, variables, self.credentials, faults)
         self._described: dict[str, Description] = {}
         self.streams = list(self._streams(variables.get("sfm_filters"), faults))
+        filters = {stream.name: (stream.source, stream.program) for _, stream in self.streams}
+        exports, directory = (self.settled.get(f"sfm_{name}") for name in ("exports", "export_dir"))
+        self.exports = resolve(exports or [], directory, filters, faults)
 
     def _streams(self, filters: object, faults: list[Fault]) -> Iterator[tuple[str, StreamSettings]]:
         """All streams; `faults` receives what is wrong with each as a whole."""

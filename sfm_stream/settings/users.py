@@ -12,7 +12,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@\\-]{0,254}\$?")
 """What user and group names of a host or a directory service look like; digits alone would be read as a number."""
 POWERFUL = frozenset({"disk", "docker", "incus", "kmem", "libvirt", "lxd", "root", "shadow", "staff", "sudo", "wheel"})
 """Groups whose members are root, or can become it."""
-NAMES = ("sfm_process_owner", "sfm_group", "sfm_operator_group", "sfm_report_user")
+NAMES = ("sfm_process_owner", "sfm_group", "sfm_operator_group", "sfm_report_user", "sfm_export_user")
 LISTS = ("sfm_group_members", "sfm_operators")
 
 
@@ -39,22 +39,24 @@ def user_faults(variables: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(
             where="sfm_group", problem=f"found {show(named['sfm_group'])}, whose members can become root", fix=fix
         )
-    if variables.get("sfm_report_group"):
-        yield from _name_faults("sfm_report_group", variables["sfm_report_group"])
+    for variable in ("sfm_report_group", "sfm_export_group"):
+        if variables.get(variable):
+            yield from _name_faults(variable, variables[variable])
     yield from _control(named, members["sfm_operators"])
-    yield from _reporter(named, members["sfm_operators"])
+    for variable, example in (("sfm_report_user", "sfm-report"), ("sfm_export_user", "sfm-export")):
+        yield from _reader(variable, example, named, members["sfm_operators"])
 
 
-def _reporter(named: Mapping[str, Any], operators: object) -> Iterator[Fault]:
-    """Who makes the pages of a report reads what strangers wrote, and must not be able to change any of it."""
-    name = named["sfm_report_user"]
-    fix = "a user of its own is needed, such as sfm-report, who can read the data and no more"
+def _reader(variable: str, example: str, named: Mapping[str, Any], operators: object) -> Iterator[Fault]:
+    """Who makes reports or exports reads what strangers wrote, and must not be able to change any of it."""
+    name = named[variable]
+    fix = f"a user of its own is needed, such as {example}, who can read the data and no more"
     if name == "root":
-        yield Fault(where="sfm_report_user", problem='found "root"', fix=fix)
+        yield Fault(where=variable, problem='found "root"', fix=fix)
     elif name is not None and name == named["sfm_process_owner"]:
-        yield Fault(where="sfm_report_user", problem=f"{show(name)} is sfm_process_owner, who writes the data", fix=fix)
+        yield Fault(where=variable, problem=f"{show(name)} is sfm_process_owner, who writes the data", fix=fix)
     elif isinstance(operators, list | tuple) and name in operators:
-        yield Fault(where="sfm_report_user", problem=f"{show(name)} is one of sfm_operators", fix=fix)
+        yield Fault(where=variable, problem=f"{show(name)} is one of sfm_operators", fix=fix)
 
 
 def user_warnings(variables: Mapping[str, Any]) -> Iterator[Fault]:

@@ -65,7 +65,8 @@ def test_commands_are_told_what_the_inventory_says_of_the_host(tmp_path: Path) -
     assert "token-of-mine" not in done.stdout.replace(json.dumps(variables["sfm_alert_urls"]), "")
     host = HostInputs(tmp_path / "etc")
     assert host.faults == []
-    assert (host.settings.limits.gap, host.settings.organize_every, host.settings.audit_every) == (600, 1800, None)
+    assert host.settings.limits.gap == 600
+    assert {name: job.every for name, job in host.settings.jobs.items()} == {"organize": 1800}
     assert host.settings.alerts == "apprise"
     alerts = read_alerts(alert_path(tmp_path / "etc"))
     assert alerts is not None

@@ -378,6 +378,8 @@ OUTCOME = JobOutcome(time=NOON - timedelta(hours=1))
         ),
         (Job(name="organize", fault="is damaged"), "unreadable", [("organize", "unknown")]),
         (Job(name="report", outcome=JobOutcome(time=NOON, exit_code=3)), "look at it", [("report", "warning")]),
+        (Job(name="export", outcome=JobOutcome(time=NOON, exit_code=3)), "look at it", [("export", "warning")]),
+        (Job(name="dataset", every=86400, fault="is damaged"), "unreadable", [("dataset", "unknown")]),
         (
             Job(name="report", outcome=JobOutcome(time=NOON - timedelta(hours=26)), every=86400),
             "overdue",

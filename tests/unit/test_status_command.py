@@ -149,7 +149,7 @@ def test_a_stray_file_among_the_settings_costs_itself(host: Path) -> None:
     assert "fifo.json: cannot be read: is not a regular file" in listed.stderr
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"organize_every": "often"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"jobs": "often"}', b"\xff"])
 def test_settings_of_the_host_that_cannot_be_read_are_a_trouble_of_the_host(host: Path, content: bytes) -> None:
     """The streams are shown as ever."""
     (host / "host.json").write_bytes(content)
@@ -174,9 +174,9 @@ def test_the_nightly_report_shows_as_the_other_jobs_do(
     """Its outcome lies where the user who makes it may write; a host without a report has no such line."""
     for name in ("streams", "state", "kept"):
         (tmp_path / name).mkdir()
-    (tmp_path / "host.json").write_text(json.dumps({"supervisor_config": "", "report_every": 86400.0}))
+    (tmp_path / "host.json").write_text(json.dumps({"supervisor_config": "", "jobs": {}}))
     assert "\nreport " not in run(tmp_path, "--state-dir", str(tmp_path / "state")).stdout
-    said = {"supervisor_config": "", "report_every": 86400.0, "report_kept": str(tmp_path / "kept")}
+    said = {"supervisor_config": "", "jobs": {"report": {"every": 86400.0, "kept": str(tmp_path / "kept")}}}
     (tmp_path / "host.json").write_text(json.dumps(said))
     if outcome is not None:
         (tmp_path / "kept" / "report.json").write_text(json.dumps(outcome))

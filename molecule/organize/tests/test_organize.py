@@ -115,6 +115,33 @@ def scheduled_audit(host: Host) -> None:
         host.run(f"runuser -u sfm -- sh -c '{command}'")
 
 
+def test_exports_and_dataset_are_made_by_their_own_user(systemd: Host, cron: Host) -> None:
+    """By timers on one, by cron on the other: of yesterday nothing was captured, and the table says so; the dataset has all."""
+    for unit in ("sfm-export", "sfm-dataset"):
+        assert systemd.run(f"systemctl is-enabled {unit}.timer").strip() == "enabled"
+        systemd.run(f"systemctl start {unit}")
+        assert cron.infra.run(f"systemctl cat {unit}.timer").rc != 0
+    for line in cron.run("grep -o 'umask.* >' /etc/cron.d/sfm-export | tr -d '>'").splitlines():
+        cron.run(f"runuser -u sfm-export -- sh -c '{line}'")
+    for host in (systemd, cron):
+        made = host.run("cd /srv/sfm/exports && find . -name '*.csv' -o -name '*.xlsx' -o -name .kept | sort").split()
+        assert made[:2] == ["./.kept", "./everything/everything.xlsx"]
+        assert len(made) == 3
+        assert len(host.run(f"cat /srv/sfm/exports/{made[2]}").splitlines()) == 1
+        assert (
+            host.run("stat -c '%U:%G %a' /srv/sfm/exports /srv/sfm/dataset").split("\n")[:2]
+            == ["sfm-export:sfm 2751"] * 2
+        )
+        files = host.run("find /srv/sfm/dataset -name '*.parquet' -printf '%f\n'").split()
+        assert {f"{path.removesuffix('.parquet')}.jsonl.gz" for path in files} <= {
+            PurePosixPath(path).name for path in all_files(host)
+        }
+        assert files
+        assert "\nexport " in (shown := host.output("sfm-stream status"))
+        assert "\ndataset " in shown
+        assert host.infra.run("runuser -u sfm-export -- touch /var/lib/sfm/state/x").rc != 0
+
+
 def test_one_flipped_byte_is_found_by_the_audit(systemd: Host) -> None:
     """The scheduled audit fails, and its outcome names the file."""
     victim = f"/srv/archive/{sorted_files(systemd)[0]}"

@@ -119,7 +119,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
         result["stop_codes"] = list(STOP_CODES)
         result["hosts"] = {
-            name: {**_host(streams, hosts[name]), "collection": _collection(plan, name)}
+            name: {
+                **_host(streams, hosts[name]),
+                "collection": _collection(plan, name),
+                "exports": _exports(plan, name),
+            }
             for name, streams in plan.hosts.items()
         }
         declared = {name: [each.stream.active for each in streams] for name, streams in plan.hosts.items()}
@@ -348,6 +352,14 @@ def _collection(plan: ResolvedInventory, host: str) -> list[dict[str, Any]]:
 
     said = msgspec.to_builtins(plan.collections[host])
     return [{"name": "collection.json", "collection": said}] if said else []
+
+
+def _exports(plan: ResolvedInventory, host: str) -> list[dict[str, Any]]:
+    """What `sfm-stream exports` reads of each scheduled export."""
+    import msgspec
+
+    exports: list[dict[str, Any]] = msgspec.to_builtins(plan.exports[host])
+    return exports
 
 
 def _program(
