@@ -116,7 +116,7 @@ def scheduled_audit(host: Host) -> None:
 
 
 def test_exports_and_dataset_are_made_by_their_own_user(systemd: Host, cron: Host) -> None:
-    """By timers on one, by cron on the other: of yesterday nothing was captured, and the table says so; the dataset has all."""
+    """By timers on one, by cron on the other; of yesterday nothing was captured, and the table says so."""
     for unit in ("sfm-export", "sfm-dataset"):
         assert systemd.run(f"systemctl is-enabled {unit}.timer").strip() == "enabled"
         systemd.run(f"systemctl start {unit}")
