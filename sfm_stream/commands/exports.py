@@ -47,7 +47,7 @@ def list_exports(as_json: bool, config_dir: Path) -> None:
     if as_json:
         click.echo(json_text(rows))
     else:
-        shown_rows = [[*row.values(), ", ".join(row.pop("due")) or None] for row in rows]
+        shown_rows = [[*(row | {"due": ", ".join(row["due"]) or None}).values()] for row in rows]
         click.echo(table.render(("EXPORT", "FILTER", "FORMAT", "SPAN", "NEWEST FILE", "DUE"), shown_rows))
         click.echo(f"below {settings.directory}")
 

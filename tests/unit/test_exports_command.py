@@ -92,6 +92,18 @@ def test_a_week_that_is_over_becomes_a_file_with_its_posts_and_no_others(exports
     assert exports.list()[0] | {"newest": WEEK, "due": []} == exports.list()[0]
 
 
+def test_a_person_sees_what_there_is_and_what_is_due(exports: Exports) -> None:
+    """A row for each, and where they lie."""
+    exports.declare({"name": "weekly"}, {"name": "ids", "span": "all", "format": "ids"})
+    exports.run("weekly")
+    done = CliRunner().invoke(cli, ["exports", "list", "--config-dir", str(exports.host.config)])
+    head, weekly, ids, where = done.stdout.splitlines()
+    assert head.split() == ["EXPORT", "FILTER", "FORMAT", "SPAN", "NEWEST", "FILE", "DUE"]
+    assert weekly.split() == ["weekly", "storms", "csv", "week", WEEK, "-"]
+    assert ids.split() == ["ids", "storms", "ids", "all", "-", "ids-ids.txt"]
+    assert where == f"below {exports.root}"
+
+
 def test_a_file_that_somebody_removed_is_made_again_with_the_same_bytes(exports: Exports) -> None:
     """It was a function of what was collected."""
     exports.run()
