@@ -273,5 +273,5 @@ _READERS = (
     "    pandas.read_csv(FILE, dtype=str, keep_default_na=False)",
     "    polars.read_csv(FILE, infer_schema=False)",
     "    duckdb: SELECT * FROM read_csv('FILE', all_varchar = true)",
-    '    readr: read_csv(FILE, col_types = cols(.default = "c"), na = "")',
+    '    readr: read_csv(FILE, col_types = cols(.default = "c"), na = "", trim_ws = FALSE)',
 )

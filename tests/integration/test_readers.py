@@ -1,9 +1,16 @@
-"""What people read exports with reads them whole: pandas, Polars, DuckDB, openpyxl and frictionless, as they come."""
+"""What people read exports with reads them whole: pandas, Polars, DuckDB, openpyxl and frictionless, as they come.
+
+R and Spark are asked where they are installed: `Rscript` with readr (Debian's r-cran-readr), and a Python with
+pyspark, which `SFM_SPARK_PYTHON` names: it takes a third of a gigabyte, and Java.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -126,6 +133,50 @@ def test_every_id_and_text_comes_back_as_it_was(
 ) -> None:
     """With the options that the README beside an export gives for the reader."""
     assert reader(export(form).file) == list(zip(IDS, TEXTS, strict=True))
+
+
+def asked(command: list[str], script: str, file: Path) -> Table:
+    """What a program of another environment reads; it writes JSON, a row a line."""
+    done = subprocess.run([*command, script, str(file)], capture_output=True, text=True, check=True, timeout=240)
+    return [(row["id"], row["text"]) for row in map(json.loads, done.stdout.splitlines())]
+
+
+@pytest.mark.skipif(not shutil.which("Rscript"), reason="R is not installed")
+def test_r_reads_each_text_as_it_was(export: Callable[[str], Export]) -> None:
+    """With the line of the README; R ends a text at NUL, of which there is none."""
+    # Code points, since R's own JSON is a package that nobody needs for this.
+    script = """
+        file <- commandArgs(trailingOnly = TRUE)[1]
+        read <- readr::read_csv(file, col_types = readr::cols(.default = "c"), na = "", trim_ws = FALSE)
+        for (row in seq_len(nrow(read))) {
+          text <- paste(utf8ToInt(read$text[row]), collapse = ", ")
+          cat(sprintf('{"id": "%s", "text": [%s]}\n', read$id[row], text))
+        }
+    """
+    found = asked(["Rscript", "-e"], script, export("csv").file)
+    assert [(identity, "".join(map(chr, text))) for identity, text in found] == list(zip(IDS, TEXTS, strict=True))
+
+
+@pytest.mark.skipif("SFM_SPARK_PYTHON" not in os.environ, reason="SFM_SPARK_PYTHON names no Python with pyspark")
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_spark_reads_each_text_as_it_was(export: Callable[[str], Export], form: str) -> None:
+    """In local mode."""
+    script = """
+import json, sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+file = sys.argv[1]
+if file.endswith(".csv"):
+    options = dict(header=True, multiLine=True, escape='"', nullValue="\\0", emptyValue="", maxCharsPerColumn=-1)
+    read = spark.read.csv(file, ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False, lineSep="\\n", **options)
+else:
+    read = spark.read.parquet(file)
+for row in read.select("id", "text").collect():
+    print(json.dumps(row.asDict()))
+"""
+    assert asked([os.environ["SFM_SPARK_PYTHON"], "-c"], script, export(form).file) == list(
+        zip(IDS, TEXTS, strict=True)
+    )
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
