@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +74,11 @@ def run(
 
     from sfm_stream import clock
     from sfm_stream.archive.job import count, outcome_kept
-    from sfm_stream.errors import FindingsError, StorageError
+    from sfm_stream.errors import FindingsError, NotAllowedError, StorageError
     from sfm_stream.export import chosen, scheduled
     from sfm_stream.export.formats import FORMATS
     from sfm_stream.locking import held, open_lock
-    from sfm_stream.owner import become_owner, require_directory
+    from sfm_stream.owner import become_owner, name_of, require_directory
 
     settings = _settings(config_dir)
     asked = _asked(names, settings.exports)
@@ -89,6 +90,10 @@ def run(
     require_directory(root)
     host_of = data_dir, archive_dir, state_dir, config_dir
     become_owner(root)
+    if not os.access(root, os.W_OK):
+        raise NotAllowedError(
+            f"{root} belongs to {name_of(root.stat().st_uid)}, who alone may write there: sudo sfm-stream exports run"
+        )
     begun = time.monotonic()
     results = []
     with outcome_kept(root / ".kept" if not names else None, "export") as kept:

@@ -23,8 +23,10 @@ from sfm_stream.export.run import Order, run
 from sfm_stream.record import last_run, status
 from sfm_stream.sources import registry
 
-SETTLED = timedelta(hours=1)
-"""A file is made so long after the end of its span at the earliest: what was sent at the end must have come."""
+SETTLED = timedelta(minutes=30)
+"""A file is made so long after the end of its span at the earliest: what was sent at the end must have come. Less than
+the minutes at which runs begin, so that no zone of whole hours has one that comes too early each night.
+"""
 
 
 class ExportResult(msgspec.Struct):

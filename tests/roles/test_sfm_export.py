@@ -157,3 +157,8 @@ def test_exports_and_dataset_are_made_by_a_user_who_can_write_nothing_else(here:
     assert [path for path in everything if path.stat().st_mode & stat.S_IROTH] == outcomes
     assert [json.loads(each.read_text())["exit_code"] for each in outcomes] == [0, 0]
     assert as_nobody("touch", collected.data / "x").returncode == 1
+    os.chown(exports, 1, 1)
+    exports.chmod(0o2755)
+    refused = as_nobody(sys.executable, "-m", "sfm_stream", *commands[0])
+    assert refused.returncode == 77
+    assert f"{exports} belongs to daemon, who alone may write there: sudo sfm-stream exports run" in refused.stderr

@@ -40,9 +40,9 @@ class Exports:
         settings = {"directory": str(self.root), "exports": declared}
         (self.host.config / "exports.json").write_text(json.dumps(settings))
 
-    def at(self, day: int, hour: int = 3) -> None:
+    def at(self, day: int, hour: int = 3, minute: int = 41) -> None:
         """The time goes on."""
-        self._now = datetime(2026, 11, day, hour, 41, tzinfo=UTC)
+        self._now = datetime(2026, 11, day, hour, minute, tzinfo=UTC)
 
     def run(self, *options: str) -> Result:
         done = CliRunner().invoke(cli, ["exports", "run", *self.host.options, *options])
@@ -191,7 +191,7 @@ def test_what_a_dead_program_left_behind_is_told(exports: Exports) -> None:
 
 def test_a_span_that_has_only_just_ended_waits(exports: Exports) -> None:
     """What was sent in its last second may be on its way."""
-    exports.at(23, 0)
+    exports.at(23, 0, 20)
     assert "its span has only just ended" in exports.run().stderr
 
 
