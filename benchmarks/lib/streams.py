@@ -1,4 +1,4 @@
-"""A host with as many streams as wanted, each with a day of journal, a live status and four weeks of rates."""
+"""A host with as many streams as wanted, each with a journal, a live status and four weeks of rates."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ from sfm_stream import clock
 _FILES_A_DAY = 96
 
 
-def fill(config: Path, state: Path, streams: int) -> None:
-    """Makes settings and records; no program runs, and there is no supervisord to ask."""
+def fill(config: Path, state: Path, streams: int, days: int = 1) -> None:
+    """Makes settings and records; no program runs, and there is no supervisord to ask.
+
+    Args:
+        config: The directory of settings.
+        state: That of records.
+        streams: How many.
+        days: Of how many days each journal is.
+    """
     for folder in (config / "streams", state / "status", state / "journal", state / "rates", state / "lock"):
         folder.mkdir(parents=True)
     (config / "host.json").write_text(json.dumps({"supervisor_config": ""}))
@@ -30,9 +37,10 @@ def fill(config: Path, state: Path, streams: int) -> None:
         status = {"program": program, "pid": 1, "state": "connected", "since": seen, "last_byte": seen}
         (state / "status" / f"{program}.json").write_text(json.dumps(status))
         (state / "rates" / f"{program}.json").write_text(json.dumps({"minutes": minutes, "hours": hours}))
-        lines: list[dict[str, Any]] = [{"time": clock.text(now - timedelta(days=1)), "event": "connect"}]
-        for index in range(_FILES_A_DAY):
-            when = clock.text(now - timedelta(days=1) + timedelta(minutes=15 * index))
-            file = {"file": f"{program}-{index}", "bytes": 100_000, "posts": 300}
-            lines.append({"time": when, "event": "rotate", **file})
-        (state / "journal" / f"{program}.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        start = now - timedelta(days=days)
+        with (state / "journal" / f"{program}.jsonl").open("w") as journal:
+            journal.write(json.dumps({"time": clock.text(start), "event": "connect"}) + "\n")
+            for index in range(_FILES_A_DAY * days):
+                when = clock.text(start + timedelta(minutes=15 * index))
+                file = {"file": f"{program}-{index}", "bytes": 100_000, "posts": 300, "sha256": f"{index:064x}"}
+                journal.write(json.dumps({"time": when, "event": "rotate", **file}) + "\n")
