@@ -15,7 +15,7 @@ import socket
 import time
 import xmlrpc.client
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -246,7 +246,11 @@ def _login_wanted(url: str, config: Path) -> str:
 
 def processes(supervisor: Any, wanted: Callable[[str], object]) -> dict[str, Process]:  # noqa: ANN401 - a proxy
     """The live processes whose names `wanted` accepts, by name. Those of a group of another name are not looked at."""
-    live = supervisor.getAllProcessInfo()
+    return named(supervisor.getAllProcessInfo(), wanted)
+
+
+def named(live: Iterable[Process], wanted: Callable[[str], object]) -> dict[str, Process]:
+    """The same of an answer that was had before: for hundreds of programs, supervisord works on each for long."""
     return {each["name"]: each for each in live if each["group"] == each["name"] and wanted(each["name"])}
 
 

@@ -141,8 +141,7 @@ def without_none(kind: Any) -> tuple[Any, bool]:  # noqa: ANN401
 
 
 def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fault]) -> object:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    hints = _hints(kind)
+    fields, hints = _fields(kind), _hints(kind)
     # What stands in the place of a mapping of secrets, or of its keys, may be one.
     secret = any(without_none(hint)[0] is Secret for hint in hints.values())
     if not isinstance(raw, Mapping):
@@ -170,6 +169,12 @@ def _struct(kind: type[msgspec.Struct], raw: object, where: str, faults: list[Fa
         elif field.required:
             faults.append(Fault(where=where, problem=f"the key {name!r} is missing", fix="it must be given"))
     return kind(**values) if all(f.name in values for f in fields.values() if f.required) else None
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]:
+    """Its fields, by the names that people write; kept, since msgspec finds them anew at each call."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 @functools.cache

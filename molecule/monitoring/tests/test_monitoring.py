@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 from urllib.parse import quote
@@ -45,7 +46,7 @@ def quiet(host: Host) -> None:
 
 def test_promtool_finds_nothing_wrong_with_rules_and_configuration(one: Host) -> None:
     """Debian's own; the rules are those of the project, but for how long they wait."""
-    assert "21 rules found" in one.run("promtool check rules /etc/prometheus/rules.yml")
+    assert re.search(r"SUCCESS: [1-9]\d* rules found", one.run("promtool check rules /etc/prometheus/rules.yml"))
     assert "SUCCESS" in one.run("promtool check config /etc/prometheus/prometheus.yml")
 
 

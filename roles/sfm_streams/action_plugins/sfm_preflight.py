@@ -285,6 +285,8 @@ class _Reader:
             return {str(key): self._read(each, f"{where}: {key}", templar) for key, each in value.items()}
         if isinstance(value, list | tuple):
             return [self._read(each, f"{where}[{index}]", templar) for index, each in enumerate(value)]
+        if isinstance(value, str) and "{" not in value:  # no template; of thousands of words, that would take a second
+            return str(value)
         try:
             return _plain(templar.template(value))
         except AnsibleError as error:

@@ -22,7 +22,7 @@ from ansible.module_utils.sfm_supervisord import (
     commands,
     connect,
     deployed,
-    processes,
+    named,
     runs_ours,
 )
 
@@ -250,7 +250,7 @@ class Deployment:
         """Check mode: the program files of this deployment may not be there yet, nor may supervisor."""
         try:
             self.supervisor = connect(Path(self.params["config"]), seconds=0)
-            live = self._ours(processes(self.supervisor, self.named_like_ours), commands(self.supervisor))
+            live = self._ours(self.supervisor.getAllProcessInfo(), commands(self.supervisor))
         except AbsentError:
             # A dry run on a bare host: all programs would be new.
             live = {}
@@ -270,10 +270,11 @@ class Deployment:
         except AbsentError as error:
             cure = "the part `supervisor` of a deployment installs and starts it: run playbooks/deploy.yml whole"
             raise FailedError(f"{error}; {cure}") from error
-        live = self._ours(self._settled_processes(), commands(self.supervisor))
+        files = commands(self.supervisor)
+        live = self._ours(self._settled_processes(), files)
         # By supervisor's own comparison of what it has with what the files say: a file that was edited and put back
         # restarts nothing.
-        self.plan = self._plan(live, self._pending())
+        self.plan = self._plan(live, self._pending(files))
         # Removals first: a renamed filter needs the connection that its old program holds, of which X grants one.
         for name in self.plan.removed:
             self._remove(name)
@@ -298,18 +299,19 @@ class Deployment:
             FailedError: It does not come to that.
         """
         begun = len(self.done.added) + len(self.done.restarted) + len(self.done.started)
-        self._waits().until_up(self.plan.respected, begun)
-        self.held = self._waits().for_rules()
+        live = self._waits().until_up(self.plan.respected, begun)
+        self.held = self._waits().for_rules(live)
 
     def _waits(self) -> Waits:
         return Waits(self.supervisor, self.health, self.params["timeout"])
 
-    def _ours(self, live: dict[str, Process], files: dict[str, str]) -> dict[str, Process]:
-        """Those of the live processes that are of this deployment; what others there are is kept.
+    def _ours(self, everything: list[Process], files: dict[str, str]) -> dict[str, Process]:
+        """Those of all live processes that are of this deployment; what others have names like ours is kept.
 
         Raises:
             FailedError: One of the others has a declared name.
         """
+        live = named(everything, self.named_like_ours)
         ours = {name: each for name, each in live.items() if self._is_ours(each, files.get(name))}
         others = [name for name in live if name not in ours]
         self._refuse_taken([name for name in others if name in self.declared])
@@ -317,7 +319,7 @@ class Deployment:
         logs = Path(self.params["log_dir"])
         self.shared_logs = any(
             logs in Path(each[kind]).parents
-            for each in self.supervisor.getAllProcessInfo()
+            for each in everything
             for kind in ("stdout_logfile", "stderr_logfile")
             if each["name"] not in ours
         )
@@ -349,17 +351,21 @@ class Deployment:
             must_reload=lambda process: self.health.must_reload(process, self.params["changed_settings"]),
         )
 
-    def _pending(self) -> Pending:
-        """Lets supervisor read its files again, which by itself starts and stops nothing."""
+    def _pending(self, files: dict[str, str]) -> Pending:
+        """Lets supervisor read its files again, which by itself starts and stops nothing.
+
+        Args:
+            files: The command lines of those that it had read before.
+        """
         try:
-            ((added, changed, _),) = self.supervisor.reloadConfig()
+            ((added, changed, removed),) = self.supervisor.reloadConfig()
         except xmlrpc.client.Fault as fault:
             if not self.declared:  # nothing is to be read, and what is to go can go without
                 return Pending([], [])
             raise FailedError(
                 f"supervisor cannot read its configuration, so no program was touched: {fault.faultString}"
             ) from fault
-        files = commands(self.supervisor)
+        files = commands(self.supervisor) if added or changed or removed else files
         self._refuse_taken([name for name in self.declared if name in files and not runs_ours(files[name])])
         return Pending(*([name for name in self.declared if name in names] for names in (added, changed)))
 
@@ -394,13 +400,14 @@ class Deployment:
             if name == names[0] and len(names) > 1:
                 self._waits().for_first(name)
 
-    def _settled_processes(self) -> dict[str, Process]:
-        """The live programs of ours, once none of them is in the middle of stopping."""
+    def _settled_processes(self) -> list[Process]:
+        """All live programs, once none with a name like ours is in the middle of stopping."""
         deadline = time.monotonic() + 20
         while True:
-            live: dict[str, Process] = processes(self.supervisor, self.named_like_ours)
-            if time.monotonic() > deadline or all(each["statename"] != "STOPPING" for each in live.values()):
-                return live
+            everything: list[Process] = self.supervisor.getAllProcessInfo()
+            live = named(everything, self.named_like_ours).values()
+            if time.monotonic() > deadline or all(each["statename"] != "STOPPING" for each in live):
+                return everything
             time.sleep(0.25)
 
     def _remove(self, name: str) -> None:

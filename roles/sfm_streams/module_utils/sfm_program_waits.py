@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ansible.module_utils.sfm_program_health import HELD, Health
-from ansible.module_utils.sfm_supervisord import processes
+from ansible.module_utils.sfm_supervisord import Process, processes
 
 TRYING_SECONDS = 15
 """A program that supervisor starts again and again for so long does not come up by itself."""
@@ -31,12 +31,15 @@ class Waits:
         self._health = health
         self._timeout = timeout
 
-    def until_up(self, stopped_by_hand: Collection[str], begun: int) -> None:
+    def until_up(self, stopped_by_hand: Collection[str], begun: int) -> dict[str, Process]:
         """Waits until exactly the declared programs run.
 
         Args:
             stopped_by_hand: Programs that may stay as they are.
             begun: How many programs were started, each of which adds a second.
+
+        Returns:
+            The programs as they were seen last.
 
         Raises:
             FailedError: Some do not; the message has a paragraph for each.
@@ -45,7 +48,7 @@ class Waits:
         start = time.monotonic()
         deadline = start + self._timeout + begun
         while True:
-            live = processes(self._supervisor, declared.__contains__)
+            live: dict[str, Process] = processes(self._supervisor, declared.__contains__)
             respected = {name: "" for name in stopped_by_hand if name in live}
             verdicts = {name: self._health.verdict(name, live.get(name)) for name in declared} | respected
             waiting = [name for name, verdict in verdicts.items() if verdict is None]
@@ -57,9 +60,13 @@ class Waits:
         bad = [self._health.report(name, live.get(name), verdicts[name]) for name in declared if verdicts[name] != ""]
         if bad:
             raise FailedError(f"{_count(bad)} not as declared:\n" + "\n".join(bad))
+        return live
 
-    def for_rules(self) -> dict[str, str]:
+    def for_rules(self, live: dict[str, Process]) -> dict[str, str]:
         """Waits until the programs run with their settings, and X holds the rules of these.
+
+        Args:
+            live: The programs as they were just seen.
 
         Returns:
             The programs that wait for something else first, each with its state.
@@ -70,12 +77,12 @@ class Waits:
         declared = self._health.declared
         deadline = time.monotonic() + self._timeout
         while True:
-            live = processes(self._supervisor, declared.__contains__)
             running = [name for name in declared if name in live and live[name]["statename"] == "RUNNING"]
             faults = {name: fault for name in running if (fault := self._health.rules_fault(live[name]))}
             if not faults or time.monotonic() > deadline:
                 break
             time.sleep(0.25)
+            live = processes(self._supervisor, declared.__contains__)
         states = {name: self._health.status(live[name]).get("state", "") for name in faults}
         held = {name: state for name, state in states.items() if state in HELD}
         bad = [f"{name}: {fault}" for name, fault in faults.items() if name not in held]
