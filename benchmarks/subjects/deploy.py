@@ -84,8 +84,8 @@ def run(plan: Plan) -> Result:
     steps = ("first", "no change", "one more")
     ours: dict[int, list[list[_Deployed]]] = {}
     loop: dict[int, list[list[_Deployed]]] = {}
-    # A deployment takes seconds, and its parts are many: two rounds tell as much as five of something short.
-    number = min(plan.rounds, 3)
+    # A deployment takes seconds, and its parts are many: a few rounds tell as much as more of something short.
+    number = 1 if plan.bounded else min(plan.rounds, 3)
     for size in sizes:
         competitors: dict[str, Callable[[], list[_Deployed]]] = {"ours": lambda size=size: _deploy(size)}  # type: ignore[misc]
         if size <= LOOP_MOST:
