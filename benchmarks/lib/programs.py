@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.lib import process
 from benchmarks.lib.process import CompetitorError, Used, fresh
@@ -86,9 +87,17 @@ class Program:
         """Lines that its journal says came faster than they could be written."""
         return self._posts("overflow")
 
+    def events(self, event: str) -> int:
+        """How many entries of this kind its journal has."""
+        return len(self._entries(event))
+
     def _posts(self, event: str) -> int:
-        journal = (self.place / f"state/journal/{self.name}.jsonl").read_text().splitlines()
-        return sum(entry.get("posts", 0) for entry in map(json.loads, journal) if entry["event"] == event)
+        return sum(entry.get("posts", 0) for entry in self._entries(event))
+
+    def _entries(self, event: str) -> list[dict[str, Any]]:
+        path = self.place / f"state/journal/{self.name}.jsonl"
+        journal = path.read_text().splitlines() if path.exists() else []
+        return [entry for entry in map(json.loads, journal) if entry["event"] == event]
 
     @property
     def size(self) -> int:

@@ -6,13 +6,11 @@ share, they have once. CPU is that of a day, reckoned from the time looked at.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from contextlib import ExitStack
-from pathlib import Path
-from typing import NamedTuple
 
+from benchmarks.lib.looks import look
 from benchmarks.lib.programs import Program
 from benchmarks.lib.result import Plan, Result, Table
 from tests.support.simulator import Simulator
@@ -22,13 +20,6 @@ SECONDS, BOUNDED_SECONDS = 3600.0, 20.0
 SETTLED = 5.0
 """Seconds after the connect in which what a start asks of the service is answered."""
 _DAY = 86400.0
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class _Look(NamedTuple):
-    private: float
-    cpu: float
-    descriptors: int
 
 
 def run(plan: Plan) -> Result:
@@ -61,27 +52,16 @@ def run(plan: Plan) -> Result:
                 program.wait(running, lambda status: status["state"] == "connected")
                 programs[source].append((program, running.pid))
         time.sleep(SETTLED)
-        before = {source: [_look(pid) for _, pid in each] for source, each in programs.items()}
+        before = {source: [look(pid) for _, pid in each] for source, each in programs.items()}
         time.sleep(seconds)
-        after = {source: [_look(pid) for _, pid in each] for source, each in programs.items()}
+        after = {source: [look(pid) for _, pid in each] for source, each in programs.items()}
     rows, ratios = [], {}
     for source in programs:
-        private = statistics.median(look.private for look in after[source])
+        private = statistics.median(each.private for each in after[source])
         grown = max(b.private - a.private for a, b in zip(before[source], after[source], strict=True))
         cpu = statistics.median(b.cpu - a.cpu for a, b in zip(before[source], after[source], strict=True))
-        most = max(look.descriptors for look in after[source])
+        most = max(each.descriptors for each in after[source])
         rows.append((source, f"{private:.1f}", f"{grown:+.2f}", f"{cpu / seconds * _DAY:.0f}", most))
         ratios[f"private MB, {source}"] = private
     header = ("SOURCE", "PRIVATE MB", "GROWN BY", "CPU s A DAY", "DESCRIPTORS")
     return Result([Table(f"{number} programs of each, connected for {seconds:.0f} s", header, rows)], ratios)
-
-
-def _look(pid: int) -> _Look:
-    process = Path(f"/proc/{pid}")
-    private = sum(
-        int(line.split()[1])
-        for line in (process / "smaps_rollup").read_text().splitlines()
-        if line.startswith("Private_")
-    )
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    return _Look(private / 1024, (int(fields[11]) + int(fields[12])) / _TICKS, len(list((process / "fd").iterdir())))
