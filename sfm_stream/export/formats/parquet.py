@@ -23,10 +23,10 @@ _TYPES = {
     ValueType.NUMBER: pa.float64(),
     ValueType.BOOLEAN: pa.bool_(),
 }
-ROWS = 50_000
+GROUP_ROWS = 50_000
 """Rows of a row group, at most."""
-CHARACTERS = 4 << 20
-"""Of a row group, about: a group is made in memory."""
+GROUP_BYTES = 16 << 20
+"""Of a row group, about: a group is made in memory, and the writer keeps 100 kB of what it knows of each to the end."""
 
 
 class Parquet:
@@ -45,16 +45,25 @@ class Parquet:
         described = [pa.field(field.name, _TYPES[field.kind], metadata={"description": field.what}) for field in fields]
         self._schema = pa.schema(described, metadata=dict(metadata or {}))
         self._writer: Any = pq.ParquetWriter(str(path), self._schema, compression="zstd")
-        self._rows: list[Sequence[Value]] = []
-        self._size = 0
+        self._batches: list[Any] = []
+        self._rows = self._size = 0
 
     def write(self, rows: Sequence[Sequence[Value]]) -> None:
         """See `sfm_stream.export.formats.Writer`."""
-        for row in rows:
-            self._rows.append(row)
-            self._size += sum(len(each) for each in row if isinstance(each, str))
-            if len(self._rows) >= ROWS or self._size >= CHARACTERS:
-                self._flush()
+        if not rows:
+            return
+        columns = []
+        for index, field in enumerate(self._schema):
+            values: list[Any] = [row[index] for row in rows]
+            if self._times[index]:
+                values = [_time(each) for each in values]
+            columns.append(pa.array(values, field.type))
+        # At once: text as Python has it takes up to four times as much.
+        self._batches.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        self._rows += len(rows)
+        self._size += self._batches[-1].nbytes
+        if self._rows >= GROUP_ROWS or self._size >= GROUP_BYTES:
+            self._flush()
 
     def finish(self) -> None:
         """See `sfm_stream.export.formats.Writer`."""
@@ -64,16 +73,9 @@ class Parquet:
             os.fsync(file.fileno())
 
     def _flush(self) -> None:
-        if not self._rows:
-            return
-        columns = []
-        for index, field in enumerate(self._schema):
-            values: list[Any] = [row[index] for row in self._rows]
-            if self._times[index]:
-                values = [_time(each) for each in values]
-            columns.append(pa.array(values, field.type))
-        self._rows, self._size = [], 0
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        if self._batches:
+            self._writer.write_table(pa.Table.from_batches(self._batches, self._schema), row_group_size=self._rows)
+        self._batches, self._rows, self._size = [], 0, 0
 
 
 def writer(name: str, path: Path, fields: Sequence[Field], *, excel: bool) -> Writer:  # noqa: ARG001 - there is one
