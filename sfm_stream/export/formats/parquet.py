@@ -25,7 +25,7 @@ _TYPES = {
 }
 GROUP_ROWS = 50_000
 """Rows of a row group, at most."""
-GROUP_BYTES = 16 << 20
+GROUP_BYTES = 8 << 20
 """Of a row group, about: a group is made in memory, and the writer keeps 100 kB of what it knows of each to the end."""
 
 
