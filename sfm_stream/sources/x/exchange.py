@@ -19,6 +19,7 @@ import socket
 import struct
 import termios
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
@@ -288,7 +289,15 @@ class _Adapter(HTTPAdapter):
     """Tells of each TCP connection as soon as it stands: before TLS, before a proxy has answered."""
 
     def __init__(self, on_socket: Callable[[socket.socket], None]) -> None:
-        self._on_socket = on_socket
+        # Weakly: urllib3 registers what closes a pool's connections for good, so that a connection which leads back to
+        # its pool, by way of whom it tells, would keep both for as long as the process lives.
+        told = weakref.WeakMethod(on_socket)
+
+        def tell(connected: socket.socket) -> None:
+            if (listener := told()) is not None:
+                listener(connected)
+
+        self._on_socket = tell
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as requests has it
