@@ -118,17 +118,6 @@ def export(
         host = chosen.host(data_dir, archive_dir, state_dir, config_dir)
         streams = chosen.streams(names, host.places, faults.append)
     target = _target(path, chosen_form.suffix, [each.program or "posts" for each in streams])
-    options = {
-        "format": chosen_form.name,
-        "columns": columns,
-        "match": match,
-        "with-deleted": with_deleted,
-        "unique": unique,
-        "pseudonymise": "with a key" if key else None,
-        "sample": sample,
-        "twarc": twarc,
-        "excel": excel,
-    }
     order = Order(
         streams=streams,
         wanted=Criteria(span, match, with_deleted, unique, sample),
@@ -138,7 +127,6 @@ def export(
         excel=excel,
         key=key,
         twarc=twarc,
-        options={name: value for name, value in options.items() if value not in (None, False)},
     )
     files = sum(len(each.files) for each in streams)
     with progress("Exporting", files * 1000) as advance:

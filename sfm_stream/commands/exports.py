@@ -32,6 +32,7 @@ def list_exports(as_json: bool, config_dir: Path) -> None:
     from sfm_stream import clock, table
     from sfm_stream.errors import StorageError
     from sfm_stream.export import scheduled
+    from sfm_stream.export.due import due
 
     settings = _settings(config_dir)
     now = clock.now()
@@ -39,12 +40,14 @@ def list_exports(as_json: bool, config_dir: Path) -> None:
     for each in settings.exports:
         try:
             there = scheduled.there(scheduled.folder(Path(settings.directory), each))
-            due = scheduled.due_files(Path(settings.directory), each, now)
         except OSError as error:
             raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
         newest = max((name for name in there if name.startswith(each.name)), key=there.__getitem__, default=None)
         shown = {"name": each.name, "filter": each.filter, "format": each.format, "span": each.span}
-        rows.append(shown | {"newest": newest and f"{each.folder}/{newest}", "due": [file.name for file in due]})
+        rows.append(
+            shown
+            | {"newest": newest and f"{each.folder}/{newest}", "due": [file.name for file in due(each, now, there)]}
+        )
     if as_json:
         click.echo(json_text(rows))
     else:
@@ -70,6 +73,7 @@ def run(
     A file is made once; to have it made again, remove it. One whose span may still get posts waits for the next run.
     Exit code 3: done, but something could not be read, or an export could not be made.
     """
+    import importlib
     import time
 
     from sfm_stream import clock
@@ -82,13 +86,11 @@ def run(
 
     settings = _settings(config_dir)
     asked = _asked(names, settings.exports)
-    for each in asked:
-        FORMATS[each.format].require()
-        if FORMATS[each.format].needs:
-            __import__(FORMATS[each.format].module)  # before root becomes a user who may not read it
+    for form in dict.fromkeys(FORMATS[each.format] for each in asked):
+        form.require()
+        importlib.import_module(form.module)  # before root becomes a user who may not read it
     root = Path(settings.directory)
     require_directory(root)
-    host_of = data_dir, archive_dir, state_dir, config_dir
     become_owner(root)
     if not os.access(root, os.W_OK):
         raise NotAllowedError(
@@ -97,7 +99,7 @@ def run(
     begun = time.monotonic()
     results = []
     with outcome_kept(root / ".kept" if not names else None, "export") as kept:
-        host = chosen.host(*host_of)
+        host = chosen.host(data_dir, archive_dir, state_dir, config_dir)
         try:
             lock = open_lock(root)
         except OSError as error:

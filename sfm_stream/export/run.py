@@ -35,7 +35,6 @@ class Order(NamedTuple):
         excel: Whether CSV is for a spreadsheet.
         key: What pseudonyms are made with; None for none.
         twarc: Whether the columns are those of twarc-csv.
-        options: What was asked, for the descriptor.
     """
 
     streams: Sequence[ChosenStream]
@@ -46,7 +45,23 @@ class Order(NamedTuple):
     excel: bool = False
     key: bytes | None = None
     twarc: bool = False
-    options: Mapping[str, object] = {}
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What was asked, by the names of the options, for the descriptor; without what was left out."""
+        wanted = self.wanted
+        options = {
+            "format": self.form.name,
+            "columns": self.columns,
+            "match": wanted.match,
+            "with-deleted": wanted.with_deleted,
+            "unique": wanted.unique,
+            "pseudonymise": "with a key" if self.key else None,
+            "sample": wanted.sample,
+            "twarc": self.twarc,
+            "excel": self.excel,
+        }
+        return {name: value for name, value in options.items() if value not in (None, False)}
 
 
 class ExportOutcome(NamedTuple):

@@ -52,15 +52,6 @@ def folder(root: Path, export: ScheduledExport) -> Path:
     return root / export.folder
 
 
-def due_files(root: Path, export: ScheduledExport, now: datetime) -> list[DueFile]:
-    """The files that are to be made.
-
-    Raises:
-        OSError: The directory cannot be read.
-    """
-    return due(export, now, there(folder(root, export)))
-
-
 def there(directory: Path) -> dict[str, datetime]:
     """The files of a directory, and when each was made; none where it is not there yet.
 
@@ -85,7 +76,7 @@ def make(root: Path, export: ScheduledExport, host: HostDirectories, now: dateti
     """
     result = ExportResult(export.name)
     try:
-        for each in due_files(root, export, now):
+        for each in due(export, now, there(folder(root, export))):
             stream = _stream(export, host, result.faults.append)
             if wait := _wait(each, stream, host, now):
                 result.waits = f"{each.name} waits: {wait.why}"
@@ -110,17 +101,6 @@ def _stream(export: ScheduledExport, host: HostDirectories, report: Callable[[st
 
 
 def _order(root: Path, export: ScheduledExport, what: DueFile, stream: ChosenStream) -> Order:
-    options = {
-        "format": export.format,
-        "columns": ",".join(export.columns),
-        "match": export.match,
-        "with-deleted": export.with_deleted,
-        "unique": export.unique,
-        "pseudonymise": export.pseudonymise and "with a key",
-        "sample": export.sample,
-        "twarc": export.twarc,
-        "excel": export.excel,
-    }
     return Order(
         streams=[stream],
         wanted=Criteria(what.span, export.match or None, export.with_deleted, export.unique, export.sample),
@@ -130,7 +110,6 @@ def _order(root: Path, export: ScheduledExport, what: DueFile, stream: ChosenStr
         excel=export.excel,
         key=read_key(Path(export.pseudonymise)) if export.pseudonymise else None,
         twarc=export.twarc,
-        options={name: value for name, value in options.items() if value},
     )
 
 
