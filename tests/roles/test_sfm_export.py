@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import shlex
-import shutil
 import stat
 import subprocess
 import sys
@@ -16,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.roles.reader import ROOT, as_nobody, let_read, require_python, written
 from tests.roles.role_play import run_role
 from tests.support.collected import Collecting, Host
 from tests.support.passable import passable
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to another user")
 WEEKLY = {"name": "weekly", "filter": "storms"}
 
 pytest.importorskip("ansible")
@@ -103,23 +102,13 @@ def test_a_group_that_is_not_there_is_refused_before_anything_is_changed(here: P
     assert not (here / "dataset").exists()
 
 
-def as_nobody(*command: object) -> subprocess.CompletedProcess[str]:
-    """Runs something as the user of the exports, and of the group that reads the data."""
-    line = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *map(str, command)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, cwd="/")
-
-
 @ROOT
 def test_exports_and_dataset_are_made_by_a_user_who_can_write_nothing_else(here: Path) -> None:
     """By the very commands of the schedule; another user may read how it went, and nothing besides."""
-    if as_nobody(sys.executable, "-c", "import sfm_stream").returncode:
-        pytest.skip("this Python is in a place that only its owner may enter")
+    require_python()
     collected = Host(here, date(2026, 11, 9), 9)
     collected.collect(Collecting("x", "storms", 60))
-    for path in (collected.data, collected.state, collected.config):
-        for each in (path, *path.rglob("*")):
-            shutil.chown(each, "root", "nogroup")
-            each.chmod(0o2750 if each.is_dir() else 0o640)
+    let_read(collected)
     exports, dataset = here / "exports", here / "dataset"
     variables = {
         "sfm_exports": [WEEKLY],
@@ -138,15 +127,11 @@ def test_exports_and_dataset_are_made_by_a_user_who_can_write_nothing_else(here:
         assert "changed=1" in made.stdout, made.stdout
         assert "changed=0" in run(here, tasks=tasks, **variables).stdout
 
-    def written() -> dict[Path, int]:
-        paths = (*collected.data.rglob("*"), *collected.state.rglob("*"))
-        return {path: path.stat().st_mtime_ns for path in paths}
-
-    before = written()
+    before = written(collected)
     for command in commands * 2:
         done = as_nobody(sys.executable, "-m", "sfm_stream", *command)
         assert (done.returncode, done.stderr) == (0, "")
-    assert written() == before
+    assert written(collected) == before
     (table,) = (exports / "weekly").glob("*.csv")
     assert table.read_text().count("\n") >= 1
     files = [each for each in collected.data.rglob("*.gz") if gzip.decompress(each.read_bytes())]

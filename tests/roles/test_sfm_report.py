@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import stat
 import subprocess
 import sys
@@ -15,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.roles.reader import ROOT, as_nobody, let_read, require_python, written
 from tests.roles.role_play import run_role
 from tests.support.collected import Collecting, Host
 from tests.support.passable import passable
-
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to another user")
 
 pytest.importorskip("ansible")
 
@@ -122,23 +120,13 @@ def test_pages_of_an_earlier_user_are_handed_over(here: Path) -> None:
     assert {path.owner() for path in (pages, *pages.rglob("*"))} == {"nobody"}
 
 
-def as_nobody(*command: object) -> subprocess.CompletedProcess[str]:
-    """Runs something as the user of the pages, and of the group that reads the data."""
-    line = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *map(str, command)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, cwd="/")
-
-
 @ROOT
 def test_the_pages_are_made_by_a_user_who_can_write_nothing_else(here: Path) -> None:
     """By the very command of the schedule; another user may read how it went, and nothing besides."""
-    if as_nobody(sys.executable, "-c", "import sfm_stream").returncode:
-        pytest.skip("this Python is in a place that only its owner may enter")
+    require_python()
     collected = Host(here, date(2026, 11, 24), 2)
     collected.collect(Collecting("x", "storms", 300))
-    for path in (collected.data, collected.state, collected.config):
-        for each in (path, *path.rglob("*")):
-            shutil.chown(each, "root", "nogroup")
-            each.chmod(0o2750 if each.is_dir() else 0o640)
+    let_read(collected)
     pages = here / "pages"
     variables = {
         "sfm_report_dir": str(pages),
@@ -158,16 +146,12 @@ def test_the_pages_are_made_by_a_user_who_can_write_nothing_else(here: Path) -> 
     (line,) = [each for each in shown.splitlines() if each.startswith("+ExecStart=")]
     command = [sys.executable, "-m", "sfm_stream", *shlex.split(line)[1:]]
 
-    def written() -> dict[Path, int]:
-        paths = (*collected.data.rglob("*"), *collected.state.rglob("*"))
-        return {path: path.stat().st_mtime_ns for path in paths}
-
-    before = written()
+    before = written(collected)
     for _ in range(2):
         done = as_nobody(*command)
         assert (done.returncode, done.stderr) == (0, "")
     assert "posts of 1 stream" in done.stdout
-    assert written() == before
+    assert written(collected) == before
     assert json.loads((pages / "report.json").read_text())["streams"][0]["program"] == "twitterfilter-storms"
 
     readable = [path for path in (pages, *pages.rglob("*")) if path.stat().st_mode & stat.S_IROTH]
