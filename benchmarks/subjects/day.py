@@ -42,7 +42,10 @@ def run(plan: Plan) -> Result:
         running = program.start()
         until_end.callback(running.wait)
         until_end.callback(running.terminate)
-        looks = [[_quarter(program, running.pid, 4 * day + number) for number in range(1, 5)] for day in range(days)]
+        looks = [
+            [_quarter(program, running.pid, CHANGES * day + number) for number in range(1, CHANGES + 1)]
+            for day in range(days)
+        ]
         files = program.events("rotate")
     first, last = looks[0][1], looks[-1][-1]
     rows = [

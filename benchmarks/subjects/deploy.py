@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,9 +88,9 @@ def run(plan: Plan) -> Result:
     # A deployment takes seconds, and its parts are many: a few rounds tell as much as more of something short.
     number = 1 if plan.bounded else min(plan.rounds, 3)
     for size in sizes:
-        competitors: dict[str, Callable[[], list[_Deployed]]] = {"ours": lambda size=size: _deploy(size)}  # type: ignore[misc]
+        competitors: dict[str, Callable[[], list[_Deployed]]] = {"ours": partial(_deploy, size)}
         if size <= LOOP_MOST:
-            competitors["loop"] = lambda size=size: _deploy(size, loop=True)  # type: ignore[misc]
+            competitors["loop"] = partial(_deploy, size, loop=True)
         found = rounds.interleave(number, competitors)
         ours[size] = found["ours"]
         if "loop" in found:
